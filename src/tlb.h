@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* When a CPU's cached translations have to go. */
+#ifndef _VTX_TLB_H
+#define _VTX_TLB_H
+
+#include <linux/atomic.h>
+#include <linux/cache.h>
+#include <linux/compiler.h>
+#include <linux/cpumask.h>
+#include <linux/list.h>
+#include <linux/smp.h>
+#include <linux/types.h>
+
+#include "../include/uapi/vtx.h"
+
+#define VTX_TLB_NOWHERE	(-1)	/* as a CPU number: has not run anywhere yet */
+
+/**
+ * struct vtx_tlb_caps - which invalidations this machine gets
+ * @ept_vpid_cap: IA32_VMX_EPT_VPID_CAP, from which the rest was decided
+ * @vpid: vCPUs may have VPIDs
+ * @invvpid_type: the INVVPID type that drops one VPID: single-context, or
+ *                all-context where that is missing; 0 without @vpid
+ * @invvpid_all: all-context INVVPID exists
+ * @invept_type: the INVEPT type that drops one EPT root, likewise
+ * @invept_all: all-context INVEPT exists
+ */
+struct vtx_tlb_caps {
+	u64 ept_vpid_cap;
+	bool vpid;
+	u8 invvpid_type;
+	bool invvpid_all;
+	u8 invept_type;
+	bool invept_all;
+};
+
+/**
+ * struct vtx_tlb_counters - struct vtx_tlb_stats as it is counted
+ * @flush: executed, by instruction and type, and by cause
+ * @avoided: not executed, by reason
+ * @event: other events
+ *
+ * Touched on the slow path only.
+ */
+struct vtx_tlb_counters {
+	atomic64_t flush[VTX_TLB_NR_OPS][VTX_TLB_NR_CAUSES];
+	atomic64_t avoided[VTX_TLB_NR_AVOIDED];
+	atomic64_t event[VTX_TLB_NR_EVENTS];
+};
+
+/**
+ * struct vtx_tlb_cpu - one VM on one CPU
+ * @flushed: [p] the EPT generation that this CPU's translations are as new as;
+ *           0 if nothing is known about what it may hold for this EPT root
+ * @in_guest: written by [p], read anywhere: between the last look at the
+ *            generation and VM exit a flusher must wait for this CPU
+ *
+ * [p]: this CPU alone, interrupts off.
+ */
+struct vtx_tlb_cpu {
+	s64 flushed;
+	bool in_guest;
+} ____cacheline_aligned_in_smp;
+
+/**
+ * struct vtx_tlb_vm - translations through one EPT root
+ * @eptp: [I] its EPTP
+ * @ept_gen: counts changes that cached translations must not survive; from 1
+ * @cpu: [I] one slot for each possible CPU
+ * @node: [r] among all VMs
+ * @vcpus: [r] its vCPUs
+ * @count: counters
+ *
+ * [I]: constant from vtx_tlb_vm_init() to vtx_tlb_vm_destroy().
+ * [r]: registry_lock (tlb.c).
+ */
+struct vtx_tlb_vm {
+	u64 eptp;
+	atomic64_t ept_gen;
+	struct vtx_tlb_cpu *cpu;
+	struct list_head node;
+	struct list_head vcpus;
+	struct vtx_tlb_counters count;
+};
+
+/**
+ * struct vtx_tlb_vcpu - translations tagged for one vCPU
+ * @vm: [I] its VM
+ * @vpid: [I] its VPID, 0 if it has none: "enable VPID" is off then
+ * @last_cpu: [v] where it entered last; cleared by vtx_tlb_cpu_off()
+ * @request: counts changes of state that imply a flush
+ * @served: [v] the last of them that has been dealt with
+ * @visited: [v] CPUs that may hold translations tagged with @vpid; cleared by
+ *           vtx_tlb_cpu_off()
+ * @node: [r] among the vCPUs of @vm
+ * @count: counters
+ *
+ * [v]: the thread that runs the vCPU, interrupts off.
+ */
+struct vtx_tlb_vcpu {
+	struct vtx_tlb_vm *vm;
+	u16 vpid;
+	int last_cpu;
+	atomic_t request;
+	int served;
+	cpumask_var_t visited;
+	struct list_head node;
+	struct vtx_tlb_counters count;
+};
+
+extern struct vtx_tlb_caps vtx_tlb_caps;
+extern enum vtx_tlb_policy vtx_tlb_policy;
+extern struct vtx_tlb_counters vtx_tlb_total;
+
+int vtx_tlb_setup(u64 ept_vpid_cap, bool vpid_ctl);
+int vtx_tlb_scrub(void);
+void vtx_tlb_cpu_off(int cpu);
+
+int vtx_tlb_vm_init(struct vtx_tlb_vm *vm, u64 eptp);
+void vtx_tlb_vm_destroy(struct vtx_tlb_vm *vm);
+void vtx_tlb_ept_flush(struct vtx_tlb_vm *vm);
+
+int vtx_tlb_vcpu_init(struct vtx_tlb_vcpu *vcpu, struct vtx_tlb_vm *vm);
+void vtx_tlb_vcpu_release(struct vtx_tlb_vcpu *vcpu);
+void vtx_tlb_state_changed(struct vtx_tlb_vcpu *vcpu);
+
+int vtx_tlb_flush_due(struct vtx_tlb_vcpu *vcpu, int cpu);
+
+/**
+ * vtx_tlb_enter() - the last thing before VM entry: flush what is due
+ * @vcpu: about to enter on this CPU
+ *
+ * Publish, then look (V6): whoever raises the EPT generation after the look
+ * finds @in_guest set and waits for this CPU's next VM exit; the interrupt
+ * that it sends, pending since interrupts are off here, makes VM entry exit at
+ * once.
+ *
+ * Context: interrupts off from here to vtx_tlb_exit().
+ * Return: 0, or -EIO if a flush failed: the VM must not run again. There is no
+ * vtx_tlb_exit() to call then.
+ */
+static inline int vtx_tlb_enter(struct vtx_tlb_vcpu *vcpu)
+{
+	int cpu = smp_processor_id();
+	struct vtx_tlb_vm *vm = vcpu->vm;
+	struct vtx_tlb_cpu *here = &vm->cpu[cpu];
+
+	smp_store_mb(here->in_guest, true);
+
+	if (likely(here->flushed == atomic64_read(&vm->ept_gen) &&
+		   READ_ONCE(vcpu->last_cpu) == cpu &&
+		   vcpu->served == atomic_read(&vcpu->request) &&
+		   READ_ONCE(vtx_tlb_policy) != VTX_TLB_ALWAYS))
+		return 0;
+
+	return vtx_tlb_flush_due(vcpu, cpu);
+}
+
+/**
+ * vtx_tlb_exit() - after VM exit: flushers need not wait for this CPU any more
+ * @vcpu: what vtx_tlb_enter() returned 0 for
+ *
+ * Context: interrupts still off.
+ */
+static inline void vtx_tlb_exit(struct vtx_tlb_vcpu *vcpu)
+{
+	smp_store_release(&vcpu->vm->cpu[smp_processor_id()].in_guest, false);
+}
+
+#endif /* _VTX_TLB_H */
