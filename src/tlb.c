@@ -241,6 +241,7 @@ int vtx_tlb_flush_due(struct vtx_tlb_vcpu *vcpu, int cpu)
 	if (done >= 0 && !flush_vpid(vcpu, cpu, done))
 		return 0;
 
+	/* As in vtx_tlb_exit(): nobody needs to wait for this CPU. */
 	smp_store_release(&here->in_guest, false);
 	return -EIO;
 }
@@ -287,8 +288,8 @@ void vtx_tlb_ept_flush(struct vtx_tlb_vm *vm)
 {
 	count(vm, NULL, event[VTX_TLB_EPT_CHANGES]);
 
-	/* Pairs with smp_store_mb() in vtx_tlb_enter(). */
 	atomic64_inc(&vm->ept_gen);
+	/* Pairs with smp_store_mb() in vtx_tlb_enter(). */
 	smp_mb__after_atomic();
 
 	on_each_cpu_cond(cpu_in_guest, leave_guest, vm, true);

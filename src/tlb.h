@@ -145,6 +145,7 @@ static inline int vtx_tlb_enter(struct vtx_tlb_vcpu *vcpu)
 	struct vtx_tlb_vm *vm = vcpu->vm;
 	struct vtx_tlb_cpu *here = &vm->cpu[cpu];
 
+	/* Pairs with the barrier in vtx_tlb_ept_flush(). */
 	smp_store_mb(here->in_guest, true);
 
 	if (likely(here->flushed == atomic64_read(&vm->ept_gen) &&
@@ -164,6 +165,7 @@ static inline int vtx_tlb_enter(struct vtx_tlb_vcpu *vcpu)
  */
 static inline void vtx_tlb_exit(struct vtx_tlb_vcpu *vcpu)
 {
+	/* A flusher that reads false may reuse what the guest could reach. */
 	smp_store_release(&vcpu->vm->cpu[smp_processor_id()].in_guest, false);
 }
 

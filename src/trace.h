@@ -13,7 +13,7 @@
 /* The names of causes, for the kernel and for tools that read the format file. */
 #define VTX_TRACE_ENUM(symbol, name) TRACE_DEFINE_ENUM(symbol);
 #define VTX_TRACE_NAME(symbol, name) { symbol, name },
-#define VTX_TRACE_CAUSES VTX_TLB_CAUSES(VTX_TRACE_NAME) { -1, NULL }
+#define VTX_TRACE_CAUSES VTX_TLB_CAUSES(VTX_TRACE_NAME) { -1, "?" }
 VTX_TLB_CAUSES(VTX_TRACE_ENUM)
 
 DECLARE_EVENT_CLASS(vtx_vpid,

@@ -32,9 +32,9 @@ struct vtx_report {
 	__u64 addr;
 };
 
-/** VTX_GET_INFO - fill in a struct vtx_info */
+/* VTX_GET_INFO - fill in a struct vtx_info */
 #define VTX_GET_INFO		_IOWR('V', 0xe0, struct vtx_report)
-/** VTX_GET_TLB_STATS - fill in a struct vtx_tlb_stats */
+/* VTX_GET_TLB_STATS - fill in a struct vtx_tlb_stats */
 #define VTX_GET_TLB_STATS	_IOWR('V', 0xe1, struct vtx_report)
 
 /* vtx_info.flags */
