@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The guest's file system: busybox, init, the command, its files and libraries."""
+
+import hashlib
+import os
+import re
+import subprocess
+
+import image
+import kernel
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+LOADER_FLAGS = ("-m32 -Os -ffreestanding -fno-pic -fno-stack-protector "
+                "-fno-asynchronous-unwind-tables -mgeneral-regs-only -Wall "
+                "-Wextra -nostdlib -static -no-pie -Wl,--build-id=none,"
+                "-Ttext=0x7c00,--oformat=binary,-e,_start").split()
+INIT_FLAGS = "-O2 -Wall -Wextra -static".split()
+GUEST_HOME = "/root"
+
+
+def compile_cached(cache, name, flags, sources):
+    """Compiles sources of this directory; the result's name holds their hash."""
+    paths = [os.path.join(HERE, s) for s in sources]
+    digest = hashlib.sha256(" ".join(flags).encode())
+    for path in paths:
+        with open(path, "rb") as f:
+            digest.update(f.read())
+    out = os.path.join(cache, f"{name}-{digest.hexdigest()[:16]}")
+    if not os.path.exists(out):
+        fresh = f"{out}.{os.getpid()}"
+        subprocess.run(["gcc", *flags, *paths, "-o", fresh], check=True)
+        os.rename(fresh, out)
+    return out
+
+
+def busybox(cache):
+    """A static busybox: the installed one, else Debian's, unpacked."""
+    path = "/bin/busybox"
+    if os.path.isfile(path) and not libraries(path):
+        return path
+    root = kernel.unpack(kernel.download("busybox-static", cache), cache)
+    return os.path.join(root, "bin/busybox")
+
+
+def libraries(path):
+    """Shared libraries of an ELF file, by the paths it is linked to."""
+    with open(path, "rb") as f:
+        if f.read(4) != b"\x7fELF":
+            return []
+    shown = subprocess.run(["ldd", path], text=True, check=False,
+                           stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    return re.findall(r"(/\S+) \(0x", shown.stdout)
+
+
+def interpreter(path):
+    """What a script asks to be run by, unless busybox has it."""
+    with open(path, "rb") as f:
+        match = re.match(rb"#!\s*(/\S+)", f.readline(256))
+    name = match.group(1).decode() if match else "/bin/sh"
+    return None if name == "/bin/sh" else name
+
+
+class Initramfs:
+    """Collects files and orders; bytes() is the archive."""
+
+    def __init__(self, cache):
+        self.cpio = image.Cpio()
+        self.orders = []
+        self.have = set()
+        for path in ("proc", "sys", "dev", "tmp", "run", "root", "etc",
+                     "usr/bin", "usr/sbin", "sbin"):
+            self.cpio.directory(path)
+        self.cpio.device("dev/console", 5, 1)
+        self.cpio.device("dev/null", 1, 3)
+        self.cpio.data("etc/passwd", b"root::0:0:root:/root:/bin/sh\n")
+        self.cpio.data("etc/group", b"root:x:0:\n")
+        self.add_busybox(busybox(cache))
+        self.cpio.file("init", compile_cached(cache, "init", INIT_FLAGS,
+                                              ["init.c"]))
+
+    def add_busybox(self, path):
+        self.cpio.file("bin/busybox", path)
+        shown = subprocess.run([path, "--list"], stdout=subprocess.PIPE,
+                               text=True, check=True)
+        for applet in shown.stdout.split():
+            if applet != "busybox":
+                self.cpio.symlink(f"bin/{applet}", "/bin/busybox")
+
+    def add(self, source, dest=None):
+        """Adds a file or a directory, with shared libraries and interpreter."""
+        dest = dest or os.path.join(GUEST_HOME, os.path.basename(
+            source.rstrip("/")))
+        if os.path.isdir(source):
+            self.cpio.directory(dest)
+            for entry in sorted(os.listdir(source)):
+                self.add(os.path.join(source, entry), os.path.join(dest, entry))
+            return dest
+        if dest in self.have:
+            return dest
+        self.have.add(dest)
+        self.cpio.file(dest, source)
+        for needed in (*libraries(source), interpreter(source)):
+            if needed and os.path.isfile(needed) and \
+               not needed.startswith("/bin/busybox"):
+                self.add(needed, needed)
+        return dest
+
+    def order(self, key, *words):
+        self.orders.append(" ".join((key, *words)))
+
+    def bytes(self):
+        data = "\0".join((*self.orders, "")).encode()
+        self.cpio.data("orders", data)
+        return self.cpio.bytes()

@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Guest kernels: found by version, package or path, unpacked into the cache.
+
+Nothing is installed on the machine: packages are downloaded by their exact
+name and unpacked under build/cache.
+"""
+
+import fcntl
+import glob
+import os
+import re
+import shutil
+import struct
+import subprocess
+import tempfile
+
+
+class KernelError(Exception):
+    """No such kernel, or no such module in it."""
+
+
+class Kernel:
+    """A bzImage and, when it came in a package, its modules."""
+
+    def __init__(self, version, image, root=None):
+        self.version = version
+        self.image = image
+        self.root = root
+
+    def modules(self, names):
+        """Paths of the modules and what they depend on, in load order."""
+        if names and not self.root:
+            raise KernelError("-k needs a kernel from a package")
+        paths = []
+        for name in names:
+            shown = subprocess.run(
+                ["modprobe", "-d", self.root, "-S", self.version,
+                 "--show-depends", name],
+                stdout=subprocess.PIPE, text=True, check=False)
+            if shown.returncode:
+                raise KernelError(f"{self.version} has no module {name}")
+            for line in shown.stdout.splitlines():
+                words = line.split()
+                if words[0] == "insmod" and words[1] not in paths:
+                    paths.append(words[1])
+        return paths
+
+
+def bzimage_version(path):
+    with open(path, "rb") as f:
+        head = f.read(65536)
+    if head[0x202:0x206] != b"HdrS":
+        raise KernelError(f"{path} is not a bzImage")
+    offset = struct.unpack_from("<H", head, 0x20e)[0] + 0x200
+    return head[offset:head.index(b"\0", offset)].split()[0].decode()
+
+
+def module_version(path):
+    """The kernel a module was built for."""
+    with open(path, "rb") as f:
+        match = re.search(rb"\0vermagic=(\S+)", f.read())
+    if not match:
+        raise KernelError(f"{path} is not a kernel module")
+    return match.group(1).decode()
+
+
+def stock_version():
+    """Debian's linux-image-amd64 of the running release."""
+    shown = subprocess.run(["apt-cache", "depends", "linux-image-amd64"],
+                           stdout=subprocess.PIPE, text=True, check=False)
+    names = re.findall(r"^  Depends: linux-image-(\S+-amd64)$", shown.stdout,
+                       re.M)
+    if len(names) != 1:
+        raise KernelError("apt knows no single linux-image-amd64; "
+                          "run apt-get update, or set KERNEL")
+    return names[0]
+
+
+def download(package, cache):
+    """The one file PACKAGE_*.deb in the cache, fetched by its exact name."""
+    found = glob.glob(os.path.join(cache, f"{package}_*.deb"))
+    if not found:
+        with tempfile.TemporaryDirectory(dir=cache) as fresh:
+            subprocess.run(["apt-get", "-qq", "download", package], cwd=fresh,
+                           check=False)
+            for path in glob.glob(os.path.join(fresh, f"{package}_*.deb")):
+                os.rename(path, os.path.join(cache, os.path.basename(path)))
+        found = glob.glob(os.path.join(cache, f"{package}_*.deb"))
+    if not found:
+        raise KernelError(f"apt-get download {package} failed")
+    return max(found, key=os.path.getmtime)
+
+
+def unpack(deb, cache):
+    """The tree of a kernel package, with module dependencies worked out."""
+    name = os.path.splitext(os.path.basename(deb))[0]
+    root = os.path.join(cache, "root-" + name)
+    if not os.path.isdir(root):
+        fresh = tempfile.mkdtemp(dir=cache)
+        try:
+            subprocess.run(["dpkg", "-x", deb, fresh], check=True)
+            for modules in glob.glob(os.path.join(fresh, "lib/modules/*")):
+                subprocess.run(["/sbin/depmod", "-b", fresh,
+                                os.path.basename(modules)], check=True)
+            os.chmod(fresh, 0o755)
+            os.rename(fresh, root)
+        finally:
+            shutil.rmtree(fresh, ignore_errors=True)
+    return root
+
+
+def from_package(deb, cache):
+    root = unpack(deb, cache)
+    images = glob.glob(os.path.join(root, "boot/vmlinuz-*"))
+    if len(images) != 1:
+        raise KernelError(f"{deb} holds {len(images)} kernels")
+    version = os.path.basename(images[0]).removeprefix("vmlinuz-")
+    return Kernel(version, images[0], root)
+
+
+def find(spec, module, cache):
+    """spec: a version, a .deb, a bzImage, or None for what module wants."""
+    os.makedirs(cache, exist_ok=True)
+    if spec and "/" in spec or spec and os.path.isfile(spec):
+        if not os.path.isfile(spec):
+            raise KernelError(f"no kernel {spec}")
+        if not spec.endswith(".deb"):
+            return Kernel(bzimage_version(spec), spec)
+    with open(os.path.join(cache, "lock"), "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if spec and spec.endswith(".deb"):
+            return from_package(spec, cache)
+        version = spec or (module_version(module) if module
+                           else stock_version())
+        return from_package(download(f"linux-image-{version}", cache), cache)

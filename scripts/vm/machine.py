@@ -1,0 +1,204 @@
+# SPDX-License-Identifier: GPL-2.0
+"""VMX hosts: how to start Bochs and QEMU, and what their output means."""
+
+import os
+import re
+import subprocess
+import sys
+
+import image
+
+BOCHS_SHARE = "/usr/share/bochs"
+BOCHS_IPS = 50000000
+
+# What Bochs logs when a VMX instruction fails or a VM entry is refused.
+VMX_ERROR = re.compile(
+    r"VMFAIL|(VMPTRLD|VMPTRST|VMCLEAR|VMREAD|VMWRITE|VMLAUNCH|VMRESUME|"
+    r"VMXON|VMXOFF|INVVPID|INVEPT|VMENTER|VMENTRY|VMX abort|VMABORT).*")
+
+SPLAT = re.compile(
+    r"-+\[ cut here \]|WARNING: CPU|\bBUG: |kernel BUG at|\bOops: |Call Trace:|"
+    r"Kernel panic|unchecked MSR access|WARNING: possible|WARNING: suspicious|"
+    r"WARNING: bad unlock|INFO: task .* blocked|INFO: rcu.*(stall|detected)|"
+    r"rcu: INFO:|UBSAN:|KASAN|kmemleak: \d+ new")
+
+
+class MachineError(Exception):
+    """The host cannot be started."""
+
+
+class Frames:
+    """Splits the byte stream of port 0xe9 into the frames init.c writes."""
+
+    HEAD = re.compile(rb"\x01([a-z])([0-9a-f]{4})")
+
+    def __init__(self):
+        self.buffer = b""
+        self.noise = b""
+
+    def feed(self, data):
+        self.buffer += data
+        while True:
+            head = self.HEAD.search(self.buffer)
+            if not head:
+                keep = len(self.buffer) - 5
+                if keep > 0:
+                    self.noise += self.buffer[:keep]
+                    self.buffer = self.buffer[keep:]
+                return
+            end = head.end() + int(head.group(2), 16)
+            if len(self.buffer) < end:
+                return
+            self.noise += self.buffer[:head.start()]
+            payload = self.buffer[head.end():end]
+            self.buffer = self.buffer[end:]
+            yield head.group(1).decode(), payload
+
+
+class Bochs:
+    """Debian's Bochs: VMX, EPT and VPID on any machine."""
+
+    name = "bochs"
+
+    def __init__(self, options, work):
+        self.cpus = options.cpus
+        self.mem = options.mem
+        self.model = self._model(options.model)
+        self.work = work
+        self.log = os.path.join(work, "bochs.log")
+        self.description = self.model
+
+    @staticmethod
+    def _model(wanted):
+        """One of Bochs' own model names, given in full or by a part of it."""
+        try:
+            shown = subprocess.run(["bochs", "--help", "cpu"], text=True,
+                                   stdout=subprocess.PIPE, check=False,
+                                   stderr=subprocess.STDOUT).stdout
+        except OSError as e:
+            raise MachineError(f"{e}; make deps installs it") from e
+        models = re.findall(r"^[a-z][a-z0-9_]+$", shown, re.M)
+        hits = [m for m in models if m == wanted] or \
+               [m for m in models if wanted in m]
+        if len(hits) != 1:
+            raise MachineError(f"MODEL={wanted}: choose one of " +
+                               " ".join(hits or models))
+        return hits[0]
+
+    def default_append(self):
+        # Bochs' skylake_x reports an XSAVE layout that Linux warns about.
+        hidden = "xsave," if self.model == "corei7_skylake_x" else ""
+        return f"clearcpuid={hidden}rdrand,rdseed"
+
+    def prepare(self, kernel, initrd, cmdline, cache, loader):
+        """Writes the disks and the configuration; the argv to run."""
+        # A link, because Bochs puts a lock file beside the name it opens.
+        kernel_img = os.path.join(self.work, "kernel.img")
+        os.symlink(image_of(kernel, cache, loader), kernel_img)
+        data_img = os.path.join(self.work, "data.img")
+        image.data_disk(data_img, cmdline, initrd)
+        config = os.path.join(self.work, "bochsrc")
+        with open(config, "w", encoding="utf-8") as f:
+            f.write(self._config(kernel_img, data_img))
+        start = os.path.join(self.work, "start")
+        with open(start, "w", encoding="ascii") as f:
+            f.write("c\n")      # Debian's build starts in its debugger
+        return ["bochs", "-q", "-f", config, "-rc", start]
+
+    def serial(self, device, interactive):
+        self._com1 = f"mode={'term' if interactive else 'file'}, dev={device}"
+
+    def _config(self, kernel_img, data_img):
+        def disk(path):
+            return (f"type=disk, path={path}, mode=flat, heads=16, spt=63, "
+                    f"cylinders={image.disk_cylinders(path)}")
+        return f"""\
+config_interface: textconfig
+display_library: rfb, options="timeout=0"
+plugin_ctrl: speaker=0, gameport=0, parallel=0
+cpu: model={self.model}, count={self.cpus}, ips={BOCHS_IPS}, reset_on_triple_fault=0
+memory: guest={self.mem}, host={self.mem}
+romimage: file={BOCHS_SHARE}/BIOS-bochs-latest
+vgaromimage: file={BOCHS_SHARE}/VGABIOS-lgpl-latest
+pci: enabled=1, chipset=i440fx
+ata0-master: {disk(kernel_img)}
+ata0-slave: {disk(data_img)}
+boot: disk
+clock: sync=none, time0=1700000000
+com1: enabled=1, {self._com1}
+port_e9_hack: enabled=1
+log: {self.log}
+panic: action=fatal
+error: action=report
+info: action=ignore
+debug: action=ignore
+"""
+
+    def vmx_errors(self):
+        """The lines of Bochs' log that report a VMX failure."""
+        try:
+            with open(self.log, encoding="utf-8", errors="replace") as f:
+                return [line.rstrip() for line in f if VMX_ERROR.search(line)]
+        except FileNotFoundError:
+            return []
+
+
+class Qemu:
+    """QEMU on a /dev/kvm that gives its guests VMX."""
+
+    name = "qemu"
+
+    def __init__(self, options, work):
+        self.options = options
+        self.work = work
+        self.description = "-cpu host,+vmx"
+
+    @staticmethod
+    def usable():
+        try:
+            with open("/sys/module/kvm_intel/parameters/nested",
+                      encoding="ascii") as f:
+                nested = f.read().strip() in ("Y", "1")
+        except OSError:
+            return False
+        return nested and os.access("/dev/kvm", os.R_OK | os.W_OK) and \
+            any(os.access(os.path.join(d, "qemu-system-x86_64"), os.X_OK)
+                for d in os.environ.get("PATH", "").split(":"))
+
+    @staticmethod
+    def default_append():
+        return ""
+
+    def serial(self, device, interactive):
+        kind = "serial" if interactive else "file"
+        self._chardev = f"{kind},id=com1,path={device}"
+
+    def prepare(self, kernel, initrd, cmdline, _cache, _loader):
+        path = os.path.join(self.work, "initrd")
+        with open(path, "wb") as f:
+            f.write(initrd)
+        return ["qemu-system-x86_64", "-machine", "pc,accel=kvm",
+                "-cpu", "host,+vmx", "-smp", str(self.options.cpus),
+                "-m", str(self.options.mem), "-no-user-config", "-nodefaults",
+                "-display", "none", "-no-reboot",
+                "-chardev", "stdio,id=e9,signal=off",
+                "-device", "isa-debugcon,iobase=0xe9,chardev=e9",
+                "-chardev", self._chardev, "-serial", "chardev:com1",
+                "-kernel", kernel.image, "-initrd", path, "-append", cmdline]
+
+    @staticmethod
+    def vmx_errors():
+        return []
+
+
+def image_of(kernel, cache, loader):
+    """The kernel's disk, made once per kernel and loader."""
+    import hashlib
+    with open(kernel.image, "rb") as f:
+        bzimage = f.read()
+    digest = hashlib.sha256(bzimage + loader).hexdigest()[:16]
+    path = os.path.join(cache, f"kernel-{digest}.img")
+    if not os.path.exists(path):
+        print(f"run-vm: unpacking {kernel.version} (once)", file=sys.stderr)
+        image.kernel_disk(path, bzimage, loader)
+    return path
