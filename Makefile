@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: GPL-2.0
+# What a user types; "make help" lists it. What is built is in Kbuild.
+
+# Headers of Debian's stock kernel, the one run-vm boots, else of this machine's.
+STOCK := $(shell ls -d /lib/modules/*-[0-9]*-amd64/build 2>/dev/null | \
+	   grep -Ev -- '-(rt|cloud)-amd64' | sort -V | tail -n 1)
+RUNNING := /lib/modules/$(shell uname -r)/build
+KDIR ?= $(or $(STOCK),$(RUNNING))
+VERSION = $(shell sed -n 's/^MODULE_VERSION("\(.*\)");/\1/p' src/main.c)
+DKMS_TREE = $(DESTDIR)/usr/src/vtx-$(VERSION)
+
+all: module tests	## build vtx.ko and the tests (KDIR= for another kernel)
+
+module:
+	@test -d "$(KDIR)" || { echo "No kernel headers in '$(KDIR)':" \
+		"make deps installs Debian's" >&2; exit 1; }
+	$(MAKE) -C $(KDIR) M=$(CURDIR) modules
+
+tests:
+	$(MAKE) -C tests
+
+demo: deps		## build, boot in a VMX host, run guest code, show the log
+	@$(MAKE) --no-print-directory run-demo
+
+run-demo:
+	@scripts/demo
+
+check: deps		## everything: warnings, style, unit tests, tests in the VMX host
+	@scripts/check-all
+
+unit:			## unit tests of the pure files, in userspace
+	$(MAKE) -C tests/unit run
+
+static:			## W=1 C=1 build, checkpatch, headers, layers, spelling
+	scripts/check
+
+vm:			## kselftests in the VMX host only
+	scripts/check-vm
+
+shell: module		## a shell on the serial console of the VMX host
+	scripts/run-vm -i
+
+deps:			## install what is missing, from Debian's packages
+	@scripts/install-deps
+
+install:		## build for the running kernel, install vtx.ko, depmod
+	$(MAKE) -C $(RUNNING) M=$(CURDIR) modules
+	$(MAKE) -C $(RUNNING) M=$(CURDIR) modules_install
+	depmod -a
+
+dkms-install:		## hand the source to DKMS: rebuilt for every new kernel
+	install -d $(DKMS_TREE)
+	cp -r Kbuild src include LICENSE $(DKMS_TREE)
+	sed 's/@VERSION@/$(VERSION)/' scripts/dkms.conf.in >$(DKMS_TREE)/dkms.conf
+	dkms install vtx/$(VERSION)
+
+tags:			## ctags of the module and the tests
+	ctags -R src include tests
+
+clean:			## remove what a build leaves; downloads in build/cache stay
+	$(MAKE) -C $(KDIR) M=$(CURDIR) clean
+	find build -mindepth 1 -maxdepth 1 ! -name cache -exec rm -rf {} +
+	$(RM) tags
+
+help:			## this list
+	@sed -n 's/^\([a-z-]*\):[^#]*## */\1\t/p' $(MAKEFILE_LIST) | expand -t 16
+	@echo; scripts/run-vm --help | sed -n '/^hosts/,/^$$/p'
+
+.PHONY: all module tests demo run-demo check unit static vm shell deps install \
+	dkms-install tags clean help
