@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A world around vpid.c and tlb.c, in steps: VMs that come and go, vCPUs that
+ * enter on any CPU, guests that change their page tables and flush as guests
+ * do, a host that changes EPT entries and vCPU state, CPUs that leave VMX
+ * operation and come back having run another hypervisor, the module reloaded.
+ *
+ * After each step every TLB entry that the hardware could use for a vCPU in
+ * the guest must tell the truth, and the invalidations executed must be the
+ * ones that the rules ask for and no others. What fails is named after the
+ * invariant of DESIGN.md section 5; "MINIMAL" is a flush that none asks for.
+ */
+#ifndef _TLB_WORLD_H
+#define _TLB_WORLD_H
+
+#include "shim.h"
+#include "tlb_hw.h"
+#include "../../src/tlb.h"
+#include "../../src/vpid.h"
+
+#define W_VMS	3
+#define W_VCPUS	8
+#define W_GPAS	4
+#define W_LAS	3
+#define W_PCIDS	2
+
+enum op_kind {
+	OP_VM_CREATE, OP_VM_DESTROY, OP_VCPU_CREATE, OP_VCPU_DESTROY,
+	OP_ENTER, OP_EXIT,
+	OP_INVLPG, OP_MOV_CR3, OP_PCID,
+	OP_STATE,
+	OP_EPT_MOVE, OP_EPT_UNMAP, OP_EPT_MAP, OP_EPT_PROTECT, OP_EPT_UNPROTECT,
+	OP_CPU_OFF, OP_CPU_ON,
+	OP_POLICY, OP_RELOAD,
+	OP_KINDS
+};
+
+struct op {
+	u8 kind, a, b;
+};
+
+/* How large the world is. */
+struct config {
+	int cpus, vms, vcpus, ids, gpas, las, pcids;
+	int vm_of[W_VCPUS];	/* the VM slot of each vCPU slot */
+	int roots;		/* EPT root pages that VMs share over time */
+	int versions;		/* different pages behind a gpa, over time */
+	u64 cap;
+	bool vpid_ctl;
+	bool extras;		/* policies, reload, failures, EPT map/unprotect */
+};
+
+struct world_ept {
+	u8 page;
+	bool present, writable;
+};
+
+struct world_vm {
+	bool live, dead;
+	u8 root;
+	u8 version[W_GPAS];	/* outlives the VM */
+	struct world_ept ept[W_GPAS];
+	/* What the rules ask for: a second bookkeeping, of the plain kind. */
+	int changes;
+	int seen[HW_CPUS];	/* 1 + changes at the last INVEPT, 0: none yet */
+	struct vtx_tlb_vm tlb;
+};
+
+struct world_vcpu {
+	bool live;
+	int on;			/* CPU on which it is in the guest, or -1 */
+	u8 pcid;
+	u8 pt[W_PCIDS][W_LAS];
+	int last;
+	bool visited[HW_CPUS];
+	bool state;
+	u16 vpid;
+	struct vtx_tlb_vcpu tlb;
+};
+
+struct world {
+	struct config cfg;
+	int policy;
+	u8 root_next;
+	int guest[HW_CPUS];	/* vCPU in the guest, or -1 */
+	int ids_lost;		/* retired */
+	struct world_vm vm[W_VMS];
+	struct world_vcpu vcpu[W_VCPUS];
+};
+
+extern struct world w;
+
+void world_init(const struct config *cfg);
+bool world_enabled(struct op op);
+void world_do(struct op op);
+int world_ops(struct op *ops, int max);
+u64 world_hash(void);
+void world_check_counters(void);
+const char *world_op_name(struct op op, char *buf, size_t size);
+
+/* Snapshots of everything that steps change. */
+size_t snapshot_size(void);
+void snapshot_save(void *to);
+void snapshot_load(const void *from);
+
+#endif /* _TLB_WORLD_H */
