@@ -97,3 +97,11 @@ GUEST rep_insb32, 32
 	rep insb
 	hlt
 END rep_insb32
+
+GUEST out_all_ports, 16
+	xor %dx, %dx
+1:	out %al, (%dx)
+	inc %dx
+	jnz 1b
+	hlt
+END out_all_ports

@@ -18,7 +18,7 @@
 
 #include <linux/types.h>
 
-#define HW_CPUS		4
+#define HW_CPUS		5
 #define HW_ENTRIES	240
 #define HW_EPTP(root)	((((u64)(root) + 1) << 12) | 0x5e)	/* 4 levels, WB, A/D */
 #define HW_CAP_ALL	(1ull << 6 | 1ull << 14 | 1ull << 20 | 3ull << 25 | \

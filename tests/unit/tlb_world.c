@@ -160,18 +160,33 @@ static void expect_enter(int id, int cpu, bool *invept, bool *invvpid)
 	v->last = cpu;
 }
 
+/* The narrowest type that exists was used. */
+static void check_types(bool wide)
+{
+	bool single = hw.cap >> 41 & 1, all = hw.cap >> 42 & 1;
+	u8 invvpid = single && !(wide && all) ? 1 : 2;
+
+	if (hw.invvpids && hw.invvpid_type != invvpid)
+		violation("MINIMAL", "INVVPID type %u instead of %u", hw.invvpid_type, invvpid);
+	if (hw.invepts && hw.invept_type != (hw.cap >> 25 & 1 ? 1 : 2))
+		violation("MINIMAL", "INVEPT type %u", hw.invept_type);
+}
+
 static void do_enter(int id, int cpu)
 {
 	struct world_vcpu *v = &w.vcpu[id];
 	struct world_vm *vm = &w.vm[w.cfg.vm_of[id]];
 	bool invept, invvpid;
+	bool failing = hw.fail_in, moved = v->last != cpu;
 	int err;
 
 	machine_cpu = cpu;
 	hw.cpu[cpu].irqs_off = true;
 	err = vtx_tlb_enter(&v->tlb);
+	if (failing && !hw.fail_in && !err)
+		violation("V7", "a failed flush was ignored");
 	if (err) {
-		if (err != -EIO || hw.fail_in)
+		if (err != -EIO || !failing || hw.fail_in)
 			violation("V7", "enter failed with %d", err);
 		if (vm->tlb.cpu[cpu].in_guest)
 			violation("V6", "failed entry left CPU %d in guest", cpu);
@@ -179,22 +194,19 @@ static void do_enter(int id, int cpu)
 		vm->dead = true;
 		return;
 	}
-	if (hw.fail_in == 0 && hw.invvpids + hw.invepts && w.cfg.extras && vm->dead)
-		violation("V7", "a dead VM entered");
 	hw_transition(cpu, v->vpid);
 	v->on = cpu;
 	w.guest[cpu] = id;
 
 	/* First what the guest could see, then whether it cost too much. */
-	bool state = v->state;
-
-	if (v->last == cpu && state)
-		check_guest(cpu);	/* reported as V8 */
+	if (!moved && v->state)
+		check_guest(cpu);
 	expect_enter(id, cpu, &invept, &invvpid);
 	check_guest(cpu);
 	if (hw.invepts != invept || hw.invvpids != invvpid)
 		violation("MINIMAL", "entry of vCPU %d on CPU %d: %d INVEPT, %d INVVPID; the rules ask for %d, %d",
 			  id, cpu, hw.invepts, hw.invvpids, invept, invvpid);
+	check_types(moved && w.policy == VTX_TLB_ALL);
 	guest_access(cpu);
 }
 
@@ -248,10 +260,16 @@ static void check_new_vpid(int id, u16 vpid)
 static void do_vcpu_create(int id)
 {
 	struct world_vcpu *v = &w.vcpu[id];
+	struct vtx_vpid_stats before, after;
 	int i, j;
 
-	if (vtx_tlb_vcpu_init(&v->tlb, &w.vm[w.cfg.vm_of[id]].tlb))
+	vtx_vpid_stats(&before);
+	if (vtx_tlb_vcpu_init(&v->tlb, &w.vm[w.cfg.vm_of[id]].tlb)) {
+		vtx_vpid_stats(&after);
+		if (after.in_use != before.in_use)
+			violation("V2", "failed creation keeps VPID");
 		return;
+	}
 	memset(v, 0, offsetof(struct world_vcpu, tlb));
 	v->live = true;
 	v->on = -1;
@@ -283,7 +301,8 @@ static void do_vcpu_destroy(int id)
 			  hw.invvpid_cpus, expected);
 	if (expected & ~hw.invvpid_cpus)
 		violation("V3", "no teardown flush on CPUs %#x", expected & ~hw.invvpid_cpus);
-	if (failing && !hw.fail_in && expected) {
+	check_types(false);
+	if (failing && !hw.fail_in) {
 		w.ids_lost++;
 		if (after.retired != before.retired + 1 || after.in_use != before.in_use)
 			violation("V7", "VPID %u released though its flush failed", v->vpid);
@@ -386,7 +405,6 @@ static void do_cpu_off(int cpu)
 		if (w.vcpu[i].last == cpu)
 			w.vcpu[i].last = -1;
 	}
-	machine_cpu = cpu ? 0 : 1 % w.cfg.cpus;
 }
 
 /* Another hypervisor had the CPU: its translations carry tags that we use. */
@@ -444,6 +462,7 @@ static void load_module(void)
 	for (cpu = 0; cpu < w.cfg.cpus; cpu++)
 		do_cpu_on(cpu);
 	w.policy = vtx_tlb_policy;
+	machine_cpu = w.cfg.cpus;
 }
 
 void world_init(const struct config *cfg)
@@ -453,7 +472,10 @@ void world_init(const struct config *cfg)
 	memset(&w, 0, sizeof(w));
 	w.cfg = *cfg;
 	hw.cap = cfg->cap;
-	nr_cpu_ids = cfg->cpus;
+	/* One more CPU, on which no guest runs: the rest of the host. */
+	nr_cpu_ids = cfg->cpus + 1;
+	hw.cpu[cfg->cpus].vmx = true;
+	machine_cpu = cfg->cpus;
 	for (i = 0; i < HW_CPUS; i++)
 		w.guest[i] = -1;
 	for (i = 0; i < W_VCPUS; i++)
@@ -543,8 +565,6 @@ bool world_enabled(struct op op)
 
 void world_do(struct op op)
 {
-	int cpu;
-
 	hw_log_clear();
 	switch ((enum op_kind)op.kind) {
 	case OP_VM_CREATE:
@@ -597,10 +617,124 @@ void world_do(struct op op)
 		break;
 	}
 
-	/* The host's own work goes on where no guest runs. */
-	for (cpu = 0; cpu < w.cfg.cpus - 1 && w.guest[cpu] >= 0; cpu++)
-		;
-	machine_cpu = cpu;
-	if (w.guest[cpu] >= 0)
-		guest_exit(cpu);
+	/* The host's own work is done where no guest runs. */
+	machine_cpu = w.cfg.cpus;
+}
+
+/* All steps that can be done now. */
+int world_ops(struct op *ops, int max)
+{
+	const int second[OP_KINDS] = {
+		[OP_ENTER] = w.cfg.cpus, [OP_INVLPG] = w.cfg.las,
+		[OP_EPT_MOVE] = w.cfg.extras ? w.cfg.gpas : 1,
+		[OP_EPT_PROTECT] = w.cfg.extras ? w.cfg.gpas : 1,
+		[OP_EPT_UNMAP] = w.cfg.gpas, [OP_EPT_MAP] = w.cfg.gpas,
+		[OP_EPT_UNPROTECT] = w.cfg.gpas,
+	};
+	const int first[OP_KINDS] = {
+		w.cfg.vms, w.cfg.vms, w.cfg.vcpus, w.cfg.vcpus, w.cfg.vcpus, w.cfg.vcpus,
+		w.cfg.vcpus, w.cfg.vcpus, w.cfg.vcpus, w.cfg.vcpus, w.cfg.vms, w.cfg.vms,
+		w.cfg.vms, w.cfg.vms, w.cfg.vms, w.cfg.cpus, w.cfg.cpus,
+		VTX_TLB_NR_POLICIES, 1,
+	};
+	struct op op;
+	int n = 0;
+
+	for (op.kind = 0; op.kind < OP_KINDS; op.kind++)
+		for (op.a = 0; op.a < first[op.kind]; op.a++)
+			for (op.b = 0; op.b < max(second[op.kind], 1); op.b++)
+				if (world_enabled(op) && n < max)
+					ops[n++] = op;
+	return n;
+}
+
+static u64 mix(u64 h, u64 x)
+{
+	h = (h ^ x) * 0x9e3779b97f4a7c15ull;
+	return h ^ h >> 29;
+}
+
+/* A name for all that can make a difference from here on. */
+u64 world_hash(void)
+{
+	u64 h = 1, sum, word;
+	struct vtx_vpid_stats pool;
+	int i, j, cpu;
+
+	for (i = 0; i < w.cfg.vms; i++) {
+		const struct world_vm *vm = &w.vm[i];
+
+		h = mix(h, vm->live << 8 | vm->root << 4 | vm->version[0]);
+		if (!vm->live)
+			continue;
+		for (cpu = 0; cpu < w.cfg.cpus; cpu++)
+			h = mix(h, (vm->tlb.cpu[cpu].flushed == vm->tlb.ept_gen.counter) * 4 +
+				   (vm->tlb.cpu[cpu].flushed != 0) * 2 +
+				   vm->tlb.cpu[cpu].in_guest);
+		for (j = 0; j < w.cfg.gpas; j++)
+			h = mix(h, vm->ept[j].page << 2 | vm->ept[j].present << 1 |
+				   vm->ept[j].writable);
+	}
+	for (i = 0; i < w.cfg.vcpus; i++) {
+		const struct world_vcpu *v = &w.vcpu[i];
+
+		h = mix(h, v->live);
+		if (!v->live)
+			continue;
+		memcpy(&word, v->pt, sizeof(v->pt) < 8 ? sizeof(v->pt) : 8);
+		h = mix(h, word);
+		h = mix(h, v->tlb.vpid << 16 | (v->on + 1) << 8 |
+			   (v->tlb.request.counter != v->tlb.served));
+		h = mix(h, v->tlb.visited->bits << 16 | (v->tlb.last_cpu + 1) << 4 | v->pcid);
+	}
+	for (cpu = 0; cpu < w.cfg.cpus; cpu++) {
+		const struct hw_cpu *c = &hw.cpu[cpu];
+
+		sum = c->vmx;
+		for (i = 0; i < c->entries; i++) {
+			memcpy(&word, &c->tlb[i], sizeof(word));
+			sum += mix(7, word);
+		}
+		h = mix(h, sum);
+	}
+	vtx_vpid_stats(&pool);
+	return mix(mix(h, pool.in_use), w.root_next);
+}
+
+/* What the module counted is what the hardware did. */
+void world_check_counters(void)
+{
+	static const struct { enum vtx_tlb_op op; int insn, type; } row[] = {
+		{ VTX_TLB_INVVPID_SINGLE, 0, 1 }, { VTX_TLB_INVVPID_ALL, 0, 2 },
+		{ VTX_TLB_INVEPT_SINGLE, 1, 1 }, { VTX_TLB_INVEPT_ALL, 1, 2 },
+	};
+	unsigned int i, j;
+
+	for (i = 0; i < VTX_TLB_NR_OPS; i++) {
+		u64 n = 0;
+
+		for (j = 0; j < VTX_TLB_NR_CAUSES; j++)
+			n += vtx_tlb_total.flush[row[i].op][j].counter;
+		if (n != hw.executed[row[i].insn][row[i].type])
+			violation("COUNT", "instruction %d type %d: %llu counted, %llu executed",
+				  row[i].insn, row[i].type, (unsigned long long)n,
+				  (unsigned long long)hw.executed[row[i].insn][row[i].type]);
+	}
+}
+
+const char *world_op_name(struct op op, char *buf, size_t size)
+{
+	static const char * const format[OP_KINDS] = {
+		"create VM %d", "destroy VM %d", "create vCPU %d", "destroy vCPU %d",
+		"vCPU %d enters on CPU %d", "vCPU %d exits",
+		"guest %d changes la %d, INVLPG", "guest %d loads CR3", "guest %d switches PCID",
+		"SREGS of vCPU %d", "VM %d: gpa %d gets another page", "VM %d: unmap gpa %d",
+		"VM %d: map gpa %d", "VM %d: write-protect gpa %d", "VM %d: unprotect gpa %d",
+		"CPU %d leaves VMX operation", "CPU %d enters VMX operation", "policy %d",
+		"rmmod, insmod",
+	};
+
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+	snprintf(buf, size, format[op.kind], op.a, op.b);
+	return buf;
 }

@@ -98,6 +98,9 @@ u64 world_hash(void);
 void world_check_counters(void);
 const char *world_op_name(struct op op, char *buf, size_t size);
 
+/* tlb_walk.c: @steps steps by dice, the last ones of which are printed on failure. */
+void world_walk(const struct config *cfg, long steps, u64 seed);
+
 /* Snapshots of everything that steps change. */
 size_t snapshot_size(void);
 void snapshot_save(void *to);

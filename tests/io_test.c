@@ -1,0 +1,473 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Port I/O exits: sizes, merging into RAX, completion, string instructions. */
+#include "kselftest_harness.h"
+#include "lib/vtx_test.h"
+
+#define PORT 0x3f8
+#define STRING SCRATCH
+#define RUN_LIMIT 10000
+
+VM_FIXTURE
+
+static void expect_io(struct __test_metadata *_metadata, struct vm *m, int direction, int size,
+		      int port)
+{
+	ASSERT_EXIT(KVM_EXIT_IO, m);
+	EXPECT_EQ(direction, m->run->io.direction);
+	EXPECT_EQ(size, m->run->io.size);
+	EXPECT_EQ(port, m->run->io.port);
+	EXPECT_EQ(1, m->run->io.count);
+}
+
+TEST_F(vm, out_every_size_exits_with_data)
+{
+	struct vm *m = &self->m;
+
+	vm_start(m, MODE_REAL, out_sizes);
+	expect_io(_metadata, m, KVM_EXIT_IO_OUT, 1, 0x1234);
+	EXPECT_EQ(0x44, *(uint8_t *)vm_io_data(m));
+	expect_io(_metadata, m, KVM_EXIT_IO_OUT, 2, 0x1234);
+	EXPECT_EQ(0x3344, *(uint16_t *)vm_io_data(m));
+	expect_io(_metadata, m, KVM_EXIT_IO_OUT, 4, 0x1234);
+	EXPECT_EQ(0x11223344, *(uint32_t *)vm_io_data(m));
+	expect_io(_metadata, m, KVM_EXIT_IO_OUT, 1, 0x42);
+	ASSERT_EXIT(KVM_EXIT_HLT, m);
+}
+
+TEST_F(vm, io_data_lies_in_second_run_page)
+{
+	vm_start(&self->m, MODE_REAL, out_sizes);
+	ASSERT_EXIT(KVM_EXIT_IO, &self->m);
+	EXPECT_EQ(PAGE, self->m.run->io.data_offset);
+}
+
+TEST_F(vm, in_small_sizes_merge_and_32_zero_extends)
+{
+	struct vm *m = &self->m;
+	struct kvm_regs regs;
+
+	vm_start(m, MODE_LONG, in_sizes);
+	expect_io(_metadata, m, KVM_EXIT_IO_IN, 1, 0x1234);
+	memset(vm_io_data(m), 0x5a, 8);
+	expect_io(_metadata, m, KVM_EXIT_IO_IN, 2, 0x1234);
+	memset(vm_io_data(m), 0x5a, 8);
+	expect_io(_metadata, m, KVM_EXIT_IO_IN, 4, 0x1234);
+	memset(vm_io_data(m), 0x5a, 8);
+	expect_io(_metadata, m, KVM_EXIT_IO_IN, 1, 0x42);
+	memset(vm_io_data(m), 0xa5, 8);
+	ASSERT_EXIT(KVM_EXIT_HLT, m);
+	regs = vm_regs(m);
+	EXPECT_EQ(0xffffffffffffff5aULL, regs.rbx);
+	EXPECT_EQ(0xffffffffffff5a5aULL, regs.rsi);
+	EXPECT_EQ(0x5a5a5a5aULL, regs.rdi);
+	EXPECT_EQ(0xffffffffffffffa5ULL, regs.rax);
+}
+
+TEST_F(vm, out_rip_moves_at_next_run)
+{
+	vm_start(&self->m, MODE_REAL, sync16);
+	ASSERT_EXIT(KVM_EXIT_IO, &self->m);
+	EXPECT_EQ(CODE + 2, vm_regs(&self->m).rip);
+	vm_finish_io(&self->m);
+	EXPECT_EQ(CODE + 4, vm_regs(&self->m).rip);
+	EXPECT_EQ(1, vm_regs(&self->m).rax);
+}
+
+TEST_F(vm, out_finishes_once)
+{
+	vm_start(&self->m, MODE_REAL, sync16);
+	ASSERT_EXIT(KVM_EXIT_IO, &self->m);
+	vm_finish_io(&self->m);
+	vm_finish_io(&self->m);
+	EXPECT_EQ(CODE + 4, vm_regs(&self->m).rip);
+	ASSERT_EXIT(KVM_EXIT_IO, &self->m);
+	EXPECT_EQ(2, *(uint8_t *)vm_io_data(&self->m));
+}
+
+TEST_F(vm, in_finishes_before_immediate_exit)
+{
+	struct kvm_regs regs;
+
+	vm_start(&self->m, MODE_LONG, in_sizes);
+	ASSERT_EXIT(KVM_EXIT_IO, &self->m);
+	regs = vm_regs(&self->m);
+	EXPECT_EQ(~0ULL, regs.rax);
+	memset(vm_io_data(&self->m), 0x5a, 8);
+	vm_finish_io(&self->m);
+	EXPECT_EQ(0xffffffffffffff5aULL, vm_regs(&self->m).rax);
+	EXPECT_EQ(regs.rip + 1, vm_regs(&self->m).rip);
+}
+
+/* A reset by the client between exit and next run must not be advanced past. */
+TEST_F(vm, io_after_set_regs_elsewhere_is_dropped)
+{
+	struct kvm_regs regs;
+
+	vm_start(&self->m, MODE_REAL, sync16);
+	ASSERT_EXIT(KVM_EXIT_IO, &self->m);
+	regs = vm_regs(&self->m);
+	regs.rip = CODE;
+	regs.rax = 40;
+	vm_set_regs(&self->m, &regs);
+	ASSERT_EXIT(KVM_EXIT_IO, &self->m);
+	EXPECT_EQ(41, *(uint8_t *)vm_io_data(&self->m));
+	EXPECT_EQ(CODE + 2, vm_regs(&self->m).rip);
+}
+
+TEST_F(vm, in_after_set_regs_elsewhere_leaves_rax)
+{
+	struct kvm_regs regs;
+
+	vm_start(&self->m, MODE_LONG, in_sizes);
+	ASSERT_EXIT(KVM_EXIT_IO, &self->m);
+	memset(vm_io_data(&self->m), 0x5a, 8);
+	regs = vm_regs(&self->m);
+	regs.rip += 1;
+	regs.rax = 7;
+	vm_set_regs(&self->m, &regs);
+	vm_finish_io(&self->m);
+	EXPECT_EQ(7, vm_regs(&self->m).rax);
+	EXPECT_EQ(regs.rip, vm_regs(&self->m).rip);
+}
+
+/* A string instruction at work: what its exits moved, in order. */
+struct string_run {
+	uint8_t bytes[16384];
+	size_t len;
+	int exits;
+};
+
+/* Runs to HLT; OUT data is collected, IN data is the counter 1, 2, 3, ... */
+static void run_string(struct __test_metadata *_metadata, struct vm *m, struct string_run *s)
+{
+	for (;;) {
+		size_t len;
+
+		ASSERT_EQ(0, vm_run(m));
+		if (m->run->exit_reason == KVM_EXIT_HLT)
+			return;
+		ASSERT_EQ(KVM_EXIT_IO, m->run->exit_reason)
+			vm_dump(m);
+		len = (size_t)m->run->io.size * m->run->io.count;
+		ASSERT_EQ(PORT, m->run->io.port);
+		ASSERT_LT(0, len);
+		ASSERT_GE(PAGE, len);
+		ASSERT_GE(sizeof(s->bytes), s->len + len);
+		ASSERT_GE(m->run_size, m->run->io.data_offset + len);
+		if (m->run->io.direction == KVM_EXIT_IO_IN)
+			for (size_t i = 0; i < len; i++)
+				((uint8_t *)vm_io_data(m))[i] = s->len + i + 1;
+		memcpy(s->bytes + s->len, vm_io_data(m), len);
+		s->len += len;
+		s->exits++;
+		ASSERT_GT(RUN_LIMIT, s->exits);
+	}
+}
+
+/* Fills guest memory with a pattern in which no two bytes within 251 are equal. */
+static void fill_pattern(struct vm *m, uint32_t gpa, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		m->ram[gpa + i] = i % 251;
+}
+
+static void set_string_regs(struct vm *m, uint64_t si, uint64_t di, uint64_t cx, bool backward)
+{
+	struct kvm_regs regs = vm_regs(m);
+
+	regs.rsi = si;
+	regs.rdi = di;
+	regs.rcx = cx;
+	regs.rflags = backward ? 0x402 : 2;
+	vm_set_regs(m, &regs);
+}
+
+TEST_F(vm, rep_outsb_moves_every_byte_in_order)
+{
+	struct vm *m = &self->m;
+	struct string_run s = { 0 };
+	const size_t n = 5000;
+
+	vm_start(m, MODE_LONG, rep_outsb);
+	fill_pattern(m, STRING + 100, n);
+	set_string_regs(m, STRING + 100, 0, n, false);
+	run_string(_metadata, m, &s);
+	ASSERT_EQ(n, s.len);
+	EXPECT_EQ(0, memcmp(s.bytes, m->ram + STRING + 100, n));
+	EXPECT_EQ(0, vm_regs(m).rcx);
+	EXPECT_EQ(STRING + 100 + n, vm_regs(m).rsi);
+	/* KVM sends OUTS one by one; vtx at most one exit per page touched. */
+	if (!on_kvm())
+		EXPECT_GE(3, s.exits);
+}
+
+TEST_F(vm, rep_outsw_backward_moves_every_word_in_order)
+{
+	struct vm *m = &self->m;
+	struct string_run s = { 0 };
+	const size_t n = 2500;
+
+	vm_start(m, MODE_LONG, rep_outsw);
+	fill_pattern(m, STRING, 2 * n);
+	set_string_regs(m, STRING + 2 * n - 2, 0, n, true);
+	run_string(_metadata, m, &s);
+	ASSERT_EQ(2 * n, s.len);
+	for (size_t i = 0; i < n; i++) {
+		ASSERT_EQ(0, memcmp(s.bytes + 2 * i, m->ram + STRING + 2 * (n - 1 - i), 2))
+			TH_LOG("word %zu", i);
+	}
+	EXPECT_EQ(STRING - 2, vm_regs(m).rsi);
+	if (!on_kvm())
+		EXPECT_GE(3, s.exits);
+}
+
+/* 4-byte elements at an odd address: some lie in two pages. */
+TEST_F(vm, rep_outsl_element_across_pages_is_whole)
+{
+	struct vm *m = &self->m;
+	struct string_run s = { 0 };
+	const size_t n = 2048;
+
+	vm_start(m, MODE_LONG, rep_outsl);
+	fill_pattern(m, STRING + 1, 4 * n);
+	set_string_regs(m, STRING + 1, 0, n, false);
+	run_string(_metadata, m, &s);
+	ASSERT_EQ(4 * n, s.len);
+	EXPECT_EQ(0, memcmp(s.bytes, m->ram + STRING + 1, 4 * n));
+	if (!on_kvm())
+		EXPECT_GE(8, s.exits);
+}
+
+TEST_F(vm, rep_insb_fills_memory_in_order)
+{
+	struct vm *m = &self->m;
+	struct string_run s = { 0 };
+	const size_t n = 9000;
+
+	vm_start(m, MODE_LONG, rep_insb);
+	memset(m->ram + STRING, 0xee, n + 200);
+	set_string_regs(m, 0, STRING + 100, n, false);
+	run_string(_metadata, m, &s);
+	ASSERT_EQ(n, s.len);
+	EXPECT_EQ(0, memcmp(s.bytes, m->ram + STRING + 100, n));
+	EXPECT_EQ(0xee, m->ram[STRING + 99]);
+	EXPECT_EQ(0xee, m->ram[STRING + 100 + n]);
+	EXPECT_EQ(STRING + 100 + n, vm_regs(m).rdi);
+	EXPECT_EQ(0, vm_regs(m).rcx);
+	/* One at a time would livelock a client that lets a timer hit between exits. */
+	EXPECT_GE(n / 100, s.exits);
+	if (!on_kvm())
+		EXPECT_GE(4, s.exits);
+}
+
+TEST_F(vm, rep_insw_backward_fills_memory_downward)
+{
+	struct vm *m = &self->m;
+	struct string_run s = { 0 };
+	const size_t n = 600;
+
+	vm_start(m, MODE_LONG, rep_insw);
+	set_string_regs(m, 0, STRING + 2 * n - 2, n, true);
+	run_string(_metadata, m, &s);
+	ASSERT_EQ(2 * n, s.len);
+	for (size_t i = 0; i < n; i++) {
+		ASSERT_EQ(0, memcmp(s.bytes + 2 * i, m->ram + STRING + 2 * (n - 1 - i), 2))
+			TH_LOG("word %zu", i);
+	}
+	EXPECT_EQ(STRING - 2, vm_regs(m).rdi);
+}
+
+/* REP INS advances only when the client has supplied the data. */
+TEST_F(vm, rep_insb_finishes_before_immediate_exit)
+{
+	struct vm *m = &self->m;
+	uint64_t left;
+
+	vm_start(m, MODE_LONG, rep_insb);
+	set_string_regs(m, 0, STRING, 100, false);
+	ASSERT_EXIT(KVM_EXIT_IO, m);
+	memset(vm_io_data(m), 0x77, m->run->io.count);
+	left = 100 - m->run->io.count;
+	vm_finish_io(m);
+	EXPECT_EQ(0x77, m->ram[STRING]);
+	EXPECT_EQ(left, vm_regs(m).rcx);
+	EXPECT_EQ(STRING + 100 - left, vm_regs(m).rdi);
+}
+
+TEST_F(vm, rep_with_count_zero_does_nothing)
+{
+	struct vm *m = &self->m;
+	struct string_run s = { 0 };
+
+	vm_start(m, MODE_LONG, rep_outsb);
+	set_string_regs(m, STRING, 0, 0, false);
+	run_string(_metadata, m, &s);
+	EXPECT_EQ(0, s.exits);
+	EXPECT_EQ(STRING, vm_regs(m).rsi);
+}
+
+TEST_F(vm, outsb_without_rep_moves_one)
+{
+	struct vm *m = &self->m;
+	struct string_run s = { 0 };
+
+	vm_start(m, MODE_LONG, outsb_once);
+	fill_pattern(m, STRING, 16);
+	set_string_regs(m, STRING + 5, 0, 100, false);
+	run_string(_metadata, m, &s);
+	ASSERT_EQ(1, s.len);
+	EXPECT_EQ(5, s.bytes[0]);
+	EXPECT_EQ(100, vm_regs(m).rcx);
+	EXPECT_EQ(STRING + 6, vm_regs(m).rsi);
+}
+
+TEST_F(vm, rep_outsb_address_size_32_uses_low_halves)
+{
+	struct vm *m = &self->m;
+	struct string_run s = { 0 };
+
+	vm_start(m, MODE_LONG, rep_outsb_addr32);
+	fill_pattern(m, STRING, 16);
+	set_string_regs(m, 0xdead00000000 + STRING, 0, 0xbeef00000003, false);
+	run_string(_metadata, m, &s);
+	ASSERT_EQ(3, s.len);
+	EXPECT_EQ(0, memcmp(s.bytes, m->ram + STRING, 3));
+	EXPECT_EQ(STRING + 3, vm_regs(m).rsi);
+}
+
+TEST_F(vm, rep_outsb_reads_through_page_tables)
+{
+	struct vm *m = &self->m;
+	static const enum mode modes[] = { MODE_LONG, MODE_LONG_4K };
+
+	for (int i = 0; i < 2; i++) {
+		struct string_run s = { 0 };
+
+		vm_start(m, modes[i], rep_outsb);
+		fill_pattern(m, STRING, 200);
+		set_string_regs(m, ALIAS + STRING, 0, 200, false);
+		run_string(_metadata, m, &s);
+		ASSERT_EQ(200, s.len);
+		EXPECT_EQ(0, memcmp(s.bytes, m->ram + STRING, 200));
+	}
+}
+
+TEST_F(vm, rep_insb_32bit_modes_write_through_page_tables)
+{
+	struct vm *m = &self->m;
+
+	for (int mode = MODE_PROT; mode <= MODE_PAE; mode++) {
+		struct string_run s = { 0 };
+		uint32_t base = mode == MODE_PROT ? 0 : ALIAS;
+
+		vm_start(m, mode, rep_insb32);
+		memset(m->ram + STRING, 0, 200);
+		set_string_regs(m, 0, base + STRING, 200, false);
+		run_string(_metadata, m, &s);
+		ASSERT_EQ(200, s.len);
+		EXPECT_EQ(0, memcmp(s.bytes, m->ram + STRING, 200)) TH_LOG("mode %d", mode);
+		EXPECT_EQ(base + STRING + 200, vm_regs(m).rdi);
+	}
+}
+
+TEST_F(vm, rep_outsb_real_mode_adds_segment_base)
+{
+	struct vm *m = &self->m;
+	struct string_run s = { 0 };
+	struct kvm_sregs sregs;
+
+	vm_start(m, MODE_REAL, rep_outsb16);
+	fill_pattern(m, STRING, 64);
+	sregs = vm_sregs(m);
+	sregs.ds.selector = STRING >> 4;
+	sregs.ds.base = STRING;
+	vm_set_sregs(m, &sregs);
+	set_string_regs(m, 7, 0, 20, false);
+	run_string(_metadata, m, &s);
+	ASSERT_EQ(20, s.len);
+	EXPECT_EQ(0, memcmp(s.bytes, m->ram + STRING + 7, 20));
+	EXPECT_EQ(27, vm_regs(m).rsi);
+}
+
+TEST_F(vm, outsb_segment_override_is_used)
+{
+	struct vm *m = &self->m;
+	struct string_run s = { 0 };
+	struct kvm_sregs sregs;
+
+	vm_start(m, MODE_REAL, outsb_fs16);
+	fill_pattern(m, STRING, 64);
+	sregs = vm_sregs(m);
+	sregs.fs.selector = STRING >> 4;
+	sregs.fs.base = STRING;
+	vm_set_sregs(m, &sregs);
+	set_string_regs(m, 33, 0, 0, false);
+	run_string(_metadata, m, &s);
+	ASSERT_EQ(1, s.len);
+	EXPECT_EQ(33, s.bytes[0]);
+}
+
+TEST_F(vm, rep_insb_real_mode_wraps_di)
+{
+	struct vm *m = &self->m;
+	struct string_run s = { 0 };
+	struct kvm_sregs sregs;
+
+	vm_start(m, MODE_REAL, rep_insb16);
+	sregs = vm_sregs(m);
+	sregs.es.selector = STRING >> 4;
+	sregs.es.base = STRING;
+	vm_set_sregs(m, &sregs);
+	set_string_regs(m, 0, 0xfffe, 4, false);
+	run_string(_metadata, m, &s);
+	ASSERT_EQ(4, s.len);
+	EXPECT_EQ(1, m->ram[STRING + 0xfffe]);
+	EXPECT_EQ(2, m->ram[STRING + 0xffff]);
+	EXPECT_EQ(3, m->ram[STRING]);
+	EXPECT_EQ(4, m->ram[STRING + 1]);
+	EXPECT_EQ(2, vm_regs(m).rdi);
+}
+
+/* The page after is not mapped: the bytes before it go out, then #PF at the right place. */
+TEST_F(vm, rep_outsb_into_unmapped_page_faults_there)
+{
+	struct vm *m = &self->m;
+	struct string_run s = { 0 };
+	struct trap trap;
+
+	vm_start(m, MODE_LONG_4K, rep_outsb);
+	((uint64_t *)(m->ram + PAGE_TABLES + 0x6000))[(STRING >> 12) + 1] = 0;
+	fill_pattern(m, STRING, PAGE);
+	set_string_regs(m, STRING + PAGE - 10, 0, 50, false);
+	while (s.len < 10) {
+		ASSERT_EXIT(KVM_EXIT_IO, m);
+		ASSERT_EQ(PORT, m->run->io.port);
+		memcpy(s.bytes + s.len, vm_io_data(m), m->run->io.count);
+		s.len += m->run->io.count;
+	}
+	ASSERT_EQ(10, s.len);
+	EXPECT_EQ(0, memcmp(s.bytes, m->ram + STRING + PAGE - 10, 10));
+	ASSERT_EXIT(KVM_EXIT_IO, m);
+	ASSERT_EQ(PORT_TRAP, m->run->io.port);
+	trap = vm_trap(m);
+	EXPECT_EQ(14, trap.vector);
+	EXPECT_EQ(0, trap.error);
+	EXPECT_EQ(STRING + PAGE, vm_sregs(m).cr2);
+	EXPECT_EQ(40, vm_regs(m).rcx);
+	EXPECT_EQ(STRING + PAGE, vm_regs(m).rsi);
+}
+
+TEST_F(vm, io_every_port_exits)
+{
+	struct vm *m = &self->m;
+
+	vm_start(m, MODE_REAL, out_all_ports);
+	for (int port = 0; port < 0x10000; port++) {
+		ASSERT_EQ(0, vm_run(m));
+		ASSERT_EQ(KVM_EXIT_IO, m->run->exit_reason);
+		ASSERT_EQ(port, m->run->io.port);
+	}
+	ASSERT_EXIT(KVM_EXIT_HLT, m);
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Long random schedules of a large world: 4 CPUs, 8 vCPUs of 3 VMs, up to 5
+ * VPIDs, 4 EPT roots, 2 PCIDs; policies change, the module is reloaded,
+ * instructions and allocations fail.
+ *
+ * Usage: tlb_random_test [STEPS [SEED]]
+ */
+#include "tlb_world.h"
+
+#define ROUND	20000
+
+int main(int argc, char **argv)
+{
+	struct config cfg = {
+		.cpus = 4, .vms = 3, .vcpus = 8, .gpas = 4, .las = 3, .pcids = 2,
+		.vm_of = { 0, 0, 0, 1, 1, 1, 2, 2 }, .roots = 4, .versions = 8,
+		.vpid_ctl = true, .extras = true,
+	};
+	/* All types; no single-context; no all-context; INVEPT likewise. */
+	static const u64 lacks[] = {
+		0, 0, 1ull << 41, 1ull << 42, 3ull << 41, 1ull << 25, 1ull << 26,
+	};
+	long steps = argc > 1 ? atol(argv[1]) : 1000000;
+	u64 seed = argc > 2 ? strtoull(argv[2], NULL, 0) : 1, i;
+	void *fresh = malloc(snapshot_size());
+
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	snapshot_save(fresh);
+	for (i = 0; (long)i * ROUND < steps; i++) {
+		snapshot_load(fresh);
+		cfg.ids = i % 6;
+		cfg.cap = HW_CAP_ALL & ~lacks[i % 7];
+		world_walk(&cfg, ROUND, seed + i);
+	}
+	printf("ok - random: %ld steps, seed %llu\n1..1\n", steps, (unsigned long long)seed);
+	return 0;
+}
