@@ -191,7 +191,7 @@ static const struct {
 	{ 64, "8b 04 25 00 00 00",	"-ENODATA" },
 	{ 64, "c7 00 00 00 00",		"-ENODATA" },
 	{ 64, "a1 00 00 00 00 00 00 00", "-ENODATA" },
-	{ 64, "66 66 66 66 66 66 66 66 66 66 66 66 66 66 66", "-ENODATA" },
+	{ 64, "66 66 66 66 66 66 66 66 66 66 66 66 66 66", "-ENODATA" },
 };
 
 static const char * const op_names[] = {
@@ -220,7 +220,7 @@ static const char *register_name(unsigned int reg, unsigned int size, bool high8
 		{ "rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi" },
 	};
 	static const char * const high[] = { "ah", "ch", "dh", "bh" };
-	static char numbered[8];
+	static char numbered[16];
 
 	if (high8)
 		return high[reg];
@@ -246,7 +246,7 @@ static void format_number(char *out, size_t size, s64 value, bool sign)
 static void format_address(char *out, size_t size, const struct vtx_insn *v)
 {
 	static const char * const segs[] = { "cs", "ds", "es", "fs", "gs", "ss" };
-	char base[8] = "", index[8] = "", scale[4] = "", disp[24] = "";
+	char base[16] = "", index[16] = "", scale[8] = "", disp[24] = "";
 	bool regs = v->rip_relative || v->base != VTX_INSN_NO_REG ||
 		    v->index != VTX_INSN_NO_REG;
 
@@ -283,8 +283,8 @@ static bool has_register(const struct vtx_insn *v)
 static void format(char *out, size_t size, unsigned int mode, const struct vtx_insn *v)
 {
 	const char *reg = register_name(v->reg, v->op_size, v->high8);
-	char addr_size[8] = "", memory[64], mem_size[4] = "", number[24] = "";
-	bool first = v->to_reg;
+	char addr_size[8] = "", memory[64], mem_size[8] = "", number[24] = "";
+	bool first = v->to_reg || v->op == VTX_INSN_LODS;
 
 	if (v->addr_size != mode / 8)
 		snprintf(addr_size, sizeof(addr_size), "a%u ", v->addr_size);

@@ -1,0 +1,309 @@
+// SPDX-License-Identifier: GPL-2.0
+/* MMIO exits: every instruction form, in the order and size a device sees it. */
+#include "kselftest_harness.h"
+#include "lib/vtx_test.h"
+
+VM_FIXTURE
+
+struct access {
+	bool write;
+	uint64_t addr;
+	uint32_t len;
+	uint64_t data;		/* what must be written, or what the read gets */
+};
+
+static void expect_access(struct __test_metadata *_metadata, struct vm *m, const struct access *a)
+{
+	uint64_t data = 0;
+
+	ASSERT_EXIT(KVM_EXIT_MMIO, m);
+	EXPECT_EQ(a->write, m->run->mmio.is_write);
+	EXPECT_EQ(a->addr, m->run->mmio.phys_addr);
+	ASSERT_EQ(a->len, m->run->mmio.len);
+	if (a->write) {
+		memcpy(&data, m->run->mmio.data, a->len);
+		EXPECT_EQ(a->data, data);
+	} else {
+		memset(m->run->mmio.data, 0xee, 8);
+		memcpy(m->run->mmio.data, &a->data, a->len);
+	}
+}
+
+/* These accesses and then HLT. */
+static void expect_accesses(struct __test_metadata *_metadata, struct vm *m,
+			    const struct access *a, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		expect_access(_metadata, m, &a[i]);
+		if (!_metadata->passed)
+			TH_LOG("access %zu", i);
+	}
+	ASSERT_EXIT(KVM_EXIT_HLT, m);
+}
+
+#define EXPECT_ACCESSES(m, ...) do {						\
+	static const struct access a_[] = { __VA_ARGS__ };			\
+	expect_accesses(_metadata, m, a_, sizeof(a_) / sizeof(a_[0]));		\
+} while (0)
+
+#define WRITE(offset, length, value) { true, MMIO + (offset), (length), (value) }
+#define READ(offset, length, value) { false, MMIO + (offset), (length), (value) }
+
+static const struct access writes64[] = {
+	WRITE(0x00, 1, 0x88),
+	WRITE(0x02, 2, 0x7788),
+	WRITE(0x04, 4, 0x55667788),
+	WRITE(0x08, 8, 0x1122334455667788),
+	WRITE(0x10, 1, 0x77),
+	WRITE(0x11, 1, 0xa5),
+	WRITE(0x12, 2, 0xa55a),
+	WRITE(0x14, 4, 0xdeadbeef),
+	WRITE(0x18, 8, -2),
+	WRITE(0x28, 4, 0x99999999),
+	WRITE(0x30, 4, 0x55667788),
+	WRITE(0x34, 4, 0x55667788),
+};
+
+static void set_write_regs(struct vm *m)
+{
+	struct kvm_regs regs = vm_regs(m);
+
+	regs.rax = 0x1122334455667788;
+	regs.r9 = 0x9999999999999999;
+	regs.rcx = 2;
+	vm_set_regs(m, &regs);
+}
+
+TEST_F(vm, mmio_write_every_form_exits_with_data)
+{
+	vm_start(&self->m, MODE_LONG, mmio_write64);
+	set_write_regs(&self->m);
+	expect_accesses(_metadata, &self->m, writes64, sizeof(writes64) / sizeof(writes64[0]));
+}
+
+TEST_F(vm, mmio_through_4k_pages_is_the_same)
+{
+	vm_start(&self->m, MODE_LONG_4K, mmio_write64);
+	set_write_regs(&self->m);
+	expect_accesses(_metadata, &self->m, writes64, sizeof(writes64) / sizeof(writes64[0]));
+}
+
+TEST_F(vm, mmio_read_every_form_loads_register)
+{
+	static const uint64_t expected[] = {
+		0xffffffffffffff88, 0xffffffffffff9988, 0xbbaa9988, 0xf0eeddccbbaa9988,
+		0xffffffffffff88ff, 0xffffffffffff0088, 0x88, 0x9988,
+		0xffffffffffffff88, 0xffffffffffffff88, 0xffff9988, 0xffffffffbbaa9988,
+		0xbbaa9988, 0xbbaa9988,
+	};
+	static const uint32_t sizes[] = { 1, 2, 4, 8, 1, 1, 1, 2, 1, 1, 2, 4, 4, 4 };
+	struct kvm_regs regs;
+
+	vm_start(&self->m, MODE_LONG, mmio_read64);
+	regs = vm_regs(&self->m);
+	regs.rcx = 1;
+	vm_set_regs(&self->m, &regs);
+	for (int i = 0; i < 14; i++) {
+		struct access a = READ(0, sizes[i], 0xf0eeddccbbaa9988);
+
+		expect_access(_metadata, &self->m, &a);
+	}
+	ASSERT_EXIT(KVM_EXIT_HLT, &self->m);
+	for (int i = 0; i < 14; i++) {
+		EXPECT_EQ(expected[i], ((uint64_t *)(self->m.ram + DATA))[i])
+			TH_LOG("load %d", i);
+	}
+}
+
+TEST_F(vm, mmio_read_modify_write_reads_then_writes)
+{
+	struct kvm_regs regs;
+
+	vm_start(&self->m, MODE_LONG, mmio_rmw64);
+	EXPECT_ACCESSES(&self->m,
+		READ(0, 4, 0x0f), WRITE(0, 4, 0x20),		/* add 0x11 */
+		READ(0, 1, 0x0f), WRITE(0, 1, 0x8f),		/* or 0x80 */
+		READ(0, 4, 0x0f), WRITE(0, 4, 0x03),		/* and 3 */
+		READ(0, 2, 0x0f), WRITE(0, 2, 0x7e),		/* xor 0x71 */
+		READ(0, 4, 0x0f), WRITE(0, 4, 0x10),		/* inc */
+		READ(0, 4, 0x0f), WRITE(0, 4, 0xfffffff1),	/* neg */
+		READ(0, 1, 0x0f), WRITE(0, 1, 0xf0),		/* not */
+		READ(0, 4, 0x0f), WRITE(0, 4, 0x10f),		/* bts 8 */
+		READ(0, 4, 0x0f), WRITE(0, 4, 0x55),		/* xchg */
+		READ(0, 4, 0x0f), WRITE(0, 4, 0x10));		/* xadd 1 */
+	regs = vm_regs(&self->m);
+	EXPECT_EQ(0x0f, regs.rcx);
+	EXPECT_EQ(0x0f, regs.rdx);
+}
+
+TEST_F(vm, mmio_operand_of_arithmetic_sets_result_and_flags)
+{
+	struct kvm_regs regs;
+
+	vm_start(&self->m, MODE_LONG, mmio_alu_read64);
+	EXPECT_ACCESSES(&self->m,
+		READ(0, 4, 0x0f), READ(0, 4, 0x0f), READ(0, 1, 0x0f), READ(0, 4, 0x0f));
+	regs = vm_regs(&self->m);
+	EXPECT_EQ(1, regs.rsi);
+	EXPECT_EQ(0x0101, regs.rax & 0xffff);
+	EXPECT_EQ(1, regs.rcx & 0xff);
+}
+
+TEST_F(vm, mmio_string_instructions_access_element_by_element)
+{
+	struct kvm_regs regs;
+
+	vm_start(&self->m, MODE_LONG, mmio_string64);
+	memcpy(self->m.ram + DATA, "abcd", 4);
+	EXPECT_ACCESSES(&self->m,
+		WRITE(0x0, 4, 0x44332211), WRITE(0x4, 4, 0x44332211), WRITE(0x8, 4, 0x44332211),
+		WRITE(0xc, 1, 'a'), WRITE(0xd, 1, 'b'), WRITE(0xe, 1, 'c'), WRITE(0xf, 1, 'd'),
+		READ(0x100, 8, 0x0123456789abcdef), READ(0x108, 8, 0xfedcba9876543210),
+		READ(0x200, 2, 0xbeef), WRITE(0x300, 2, 0xbeef),
+		WRITE(0x404, 4, 0x44332211), WRITE(0x400, 4, 0x44332211),
+		READ(0x500, 2, 0xcafe));
+	EXPECT_EQ(0x0123456789abcdef, ((uint64_t *)(self->m.ram + DATA + 0x100))[0]);
+	EXPECT_EQ(0xfedcba9876543210, ((uint64_t *)(self->m.ram + DATA + 0x100))[1]);
+	regs = vm_regs(&self->m);
+	EXPECT_EQ(MMIO + 0x502, regs.rsi);
+	EXPECT_EQ(MMIO + 0x3fc, regs.rdi);
+	EXPECT_EQ(0x887766554433cafe, regs.rax);
+	EXPECT_EQ(0, regs.rcx);
+}
+
+TEST_F(vm, mmio_push_and_pop_move_through_stack)
+{
+	vm_start(&self->m, MODE_LONG, mmio_stack64);
+	EXPECT_ACCESSES(&self->m, READ(0, 8, 0x1234567812345678), WRITE(8, 8, 0x7b));
+	EXPECT_EQ(0x1234567812345678, vm_regs(&self->m).rdx);
+	EXPECT_EQ(STACK, vm_regs(&self->m).rsp);
+}
+
+TEST_F(vm, mmio_32bit_modes_exit_with_data)
+{
+	for (int mode = MODE_PROT; mode <= MODE_COMPAT; mode++) {
+		struct kvm_regs regs;
+
+		if (mode == MODE_LONG || mode == MODE_LONG_4K)
+			continue;
+		vm_start(&self->m, mode, mmio32);
+		regs = vm_regs(&self->m);
+		regs.rax = 0x55667788;
+		regs.rcx = 2;
+		vm_set_regs(&self->m, &regs);
+		EXPECT_ACCESSES(&self->m,
+			WRITE(0x0, 4, 0x55667788), WRITE(0x4, 1, 0x88), WRITE(0x6, 2, 0x7788),
+			WRITE(0xc, 4, 0x89abcdef), READ(0x10, 4, 0x12345678), READ(0x14, 1, 0x9a),
+			READ(0x16, 2, 0x4321));
+		regs = vm_regs(&self->m);
+		EXPECT_EQ(0x12345678, regs.rsi) TH_LOG("mode %d", mode);
+		EXPECT_EQ(0x9a, regs.rdi);
+		EXPECT_EQ(0xffff4321, regs.rdx);
+	}
+}
+
+#define WRITE_LOW(offset, length, value) { true, MMIO_LOW + (offset), (length), (value) }
+#define READ_LOW(offset, length, value) { false, MMIO_LOW + (offset), (length), (value) }
+
+TEST_F(vm, mmio_real_mode_adds_segment_base)
+{
+	struct kvm_sregs sregs;
+	struct kvm_regs regs;
+
+	vm_start(&self->m, MODE_REAL, mmio16);
+	sregs = vm_sregs(&self->m);
+	sregs.ds.selector = MMIO_LOW >> 4;
+	sregs.ds.base = MMIO_LOW;
+	sregs.es = sregs.ds;
+	vm_set_sregs(&self->m, &sregs);
+	regs = vm_regs(&self->m);
+	regs.rax = 0x55667788;
+	vm_set_regs(&self->m, &regs);
+	EXPECT_ACCESSES(&self->m,
+		WRITE_LOW(0x10, 1, 0x88), WRITE_LOW(0x26, 2, 0x7788), WRITE_LOW(0x30, 4, 0x55667788),
+		WRITE_LOW(0x38, 2, 0x1234), WRITE_LOW(0x40, 1, 0x88), READ_LOW(0x50, 1, 0x9a),
+		READ_LOW(0x52, 2, 0x4321), WRITE_LOW(0x60, 2, 0x7788), WRITE_LOW(0x62, 2, 0x7788));
+	EXPECT_EQ(0x4321, vm_regs(&self->m).rdx);
+}
+
+/* One access, two owners: RAM gets its part, the device its own, cut at pages. */
+TEST_F(vm, mmio_across_page_is_split)
+{
+	static const struct access accesses[] = {
+		{ true, RAM_SIZE, 2, 0x4433 },
+		{ false, RAM_SIZE, 2, 0x8877 },
+		WRITE(0xffc, 4, 0x55667788), WRITE(0x1000, 4, 0x11223344),
+		READ(0xffc, 4, 0x89abcdef), READ(0x1000, 4, 0x01234567),
+	};
+	struct kvm_regs regs;
+
+	vm_start(&self->m, MODE_LONG, mmio_split);
+	regs = vm_regs(&self->m);
+	regs.rdx = 0x1122334455667788;
+	vm_set_regs(&self->m, &regs);
+	expect_accesses(_metadata, &self->m, accesses, 6);
+	EXPECT_EQ(0x2211, *(uint16_t *)(self->m.ram + RAM_SIZE - 2));
+	EXPECT_EQ(0x88772211, vm_regs(&self->m).rax);
+	EXPECT_EQ(0x0123456789abcdef, vm_regs(&self->m).rsi);
+}
+
+TEST_F(vm, mmio_read_finishes_before_immediate_exit)
+{
+	uint64_t rip;
+
+	vm_start(&self->m, MODE_LONG, mmio_read64);
+	ASSERT_EXIT(KVM_EXIT_MMIO, &self->m);
+	rip = vm_regs(&self->m).rip;
+	self->m.run->mmio.data[0] = 0x31;
+	vm_finish_io(&self->m);
+	EXPECT_EQ(0xffffffffffffff31, vm_regs(&self->m).rax);
+	EXPECT_EQ(rip + 2, vm_regs(&self->m).rip);
+}
+
+TEST_F(vm, mmio_unknown_instruction_exits_internal_error)
+{
+	uint64_t rip = CODE + 5;
+
+	vm_start(&self->m, MODE_LONG, mmio_popcnt);
+	ASSERT_EXIT(KVM_EXIT_INTERNAL_ERROR, &self->m);
+	EXPECT_EQ(KVM_INTERNAL_ERROR_EMULATION, self->m.run->internal.suberror);
+	EXPECT_EQ(rip, vm_regs(&self->m).rip);
+}
+
+/* Debugging such a guest needs the bytes; clients print them. */
+TEST_F(vm, mmio_unknown_instruction_reports_its_bytes)
+{
+	static const uint8_t popcnt[] = { 0xf3, 0x0f, 0xb8, 0x03 };
+	struct kvm_run *run = self->m.run;
+
+	vm_start(&self->m, MODE_LONG, mmio_popcnt);
+	ASSERT_EXIT(KVM_EXIT_INTERNAL_ERROR, &self->m);
+	ASSERT_LE(3, run->emulation_failure.ndata);
+	ASSERT_EQ(KVM_INTERNAL_ERROR_EMULATION_FLAG_INSTRUCTION_BYTES,
+		  run->emulation_failure.flags);
+	ASSERT_LE(4, run->emulation_failure.insn_size);
+	EXPECT_EQ(0, memcmp(popcnt, run->emulation_failure.insn_bytes, 4));
+}
+
+/* The client may mend what could not be decoded and go on. */
+TEST_F(vm, internal_error_leaves_vcpu_usable)
+{
+	struct kvm_regs regs;
+
+	vm_start(&self->m, MODE_LONG, mmio_popcnt);
+	ASSERT_EXIT(KVM_EXIT_INTERNAL_ERROR, &self->m);
+	regs = vm_regs(&self->m);
+	regs.rip += 4;
+	vm_set_regs(&self->m, &regs);
+	ASSERT_EXIT(KVM_EXIT_HLT, &self->m);
+}
+
+TEST_F(vm, fetch_from_mmio_exits_internal_error)
+{
+	vm_start(&self->m, MODE_LONG, mmio_jump);
+	ASSERT_EXIT(KVM_EXIT_INTERNAL_ERROR, &self->m);
+	EXPECT_EQ(KVM_INTERNAL_ERROR_EMULATION, self->m.run->internal.suberror);
+	EXPECT_EQ(MMIO, vm_regs(&self->m).rip);
+}
+
+TEST_HARNESS_MAIN
