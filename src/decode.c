@@ -43,7 +43,8 @@ enum {
 	ONLY64	= BIT(7),	/* in 64-bit mode only */
 	NO64	= BIT(8),	/* in 64-bit mode #UD */
 	DEF64	= BIT(9),	/* operand size is 64 in 64-bit mode */
-	NP	= BIT(10),	/* 66, F2, F3 make it another instruction */
+	MIN32	= BIT(10),	/* operand size is 32 even in 16-bit mode */
+	NP	= BIT(11),	/* 66, F2, F3 make it another instruction */
 };
 
 struct opcode {
@@ -181,7 +182,7 @@ static const struct opcode two_byte[256] = {
 	[0xbf] = { VTX_INSN_MOVSX,	REG_M, MEM16 },
 	[0xc0] = { VTX_INSN_XADD,	M_REG, BYTE | LOCKS },
 	[0xc1] = { VTX_INSN_XADD,	M_REG, LOCKS },
-	[0xc3] = { VTX_INSN_MOV_STORE,	M_REG, NP },	/* MOVNTI */
+	[0xc3] = { VTX_INSN_MOV_STORE,	M_REG, MIN32 | NP },	/* MOVNTI */
 };
 
 /* Base and index of a 16-bit address, by ModRM.rm. */
@@ -299,7 +300,7 @@ static u8 fetch_prefixes(struct cursor *c, unsigned int mode, struct prefixes *p
 static void set_sizes(struct vtx_insn *insn, const struct prefixes *p,
 		      unsigned int mode, unsigned int flags)
 {
-	bool wide = (mode != VTX_INSN_MODE_16) != p->opsize;
+	bool wide = (mode != VTX_INSN_MODE_16) != p->opsize || (flags & MIN32);
 
 	if (flags & BYTE)
 		insn->op_size = 1;

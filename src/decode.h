@@ -93,7 +93,8 @@ enum vtx_insn_op {
  * @reg: the register operand, &enum vtx_insn_gpr; meaningless with @has_imm
  *	and for one-operand instructions
  * @high8: @reg is AH, CH, DH or BH: bits 15:8 of RAX, RCX, RDX or RBX
- * @to_reg: @reg is the first operand (ADD reg, mem), not the second
+ * @to_reg: @reg is the first operand (ADD reg, mem), not the second; not set
+ *	for string instructions
  * @has_imm: the second operand is @imm
  * @bit_string: BT* with the bit offset in @reg, which reaches outside the
  *	addressed operand; vtx_insn_effective_offset() takes it into account

@@ -283,7 +283,7 @@ static bool has_register(const struct vtx_insn *v)
 static void format(char *out, size_t size, unsigned int mode, const struct vtx_insn *v)
 {
 	const char *reg = register_name(v->reg, v->op_size, v->high8);
-	char addr_size[8] = "", memory[64], mem_size[8] = "", number[24] = "";
+	char addr_size[8] = "", memory[96], mem_size[8] = "", number[24] = "";
 	bool first = v->to_reg || v->op == VTX_INSN_LODS;
 
 	if (v->addr_size != mode / 8)
@@ -328,7 +328,7 @@ int main(void)
 		u8 bytes[24];
 		unsigned int n = parse(rows[i].bytes, bytes);
 		struct vtx_insn v;
-		char text[160];
+		char text[256];
 		bool ok;
 		int err = vtx_decode(bytes, n, rows[i].mode, &v);
 

@@ -239,6 +239,8 @@ static const char *difference(const struct reference *r, const struct vtx_insn *
 	bool string = v->op >= VTX_INSN_MOVS && v->op <= VTX_INSN_SCAS;
 	bool ends_early = v->op == VTX_INSN_CMPS || v->op == VTX_INSN_SCAS;
 	ZydisInstructionAttributes attr = r->insn.attributes;
+	ZydisInstructionAttributes repeats = ends_early ? ZYDIS_ATTRIB_HAS_REPE :
+							  ZYDIS_ATTRIB_HAS_REP;
 
 	if (v->op != r->op)
 		return "op";
@@ -264,10 +266,10 @@ static const char *difference(const struct reference *r, const struct vtx_insn *
 		return "scale";
 	if (v->rip_relative != (m->base == ZYDIS_REGISTER_RIP || m->base == ZYDIS_REGISTER_EIP))
 		return "rip_relative";
-	if (!!(attr & ZYDIS_ATTRIB_HAS_LOCK) != (v->lock && (v->op != VTX_INSN_XCHG ||
-						attr & ZYDIS_ATTRIB_HAS_LOCK)))
+	/* XCHG locks without the prefix, too. */
+	if (v->lock != (v->op == VTX_INSN_XCHG || attr & ZYDIS_ATTRIB_HAS_LOCK))
 		return "lock";
-	if (v->rep != (string && attr & (ends_early ? ZYDIS_ATTRIB_HAS_REPE : ZYDIS_ATTRIB_HAS_REP)))
+	if (v->rep != (string && attr & repeats))
 		return "rep";
 	if (ends_early && v->repne != !!(attr & ZYDIS_ATTRIB_HAS_REPNE))
 		return "repne";

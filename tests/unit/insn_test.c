@@ -81,6 +81,8 @@ static const u8 two_byte[] = {
 	0xc1, 0xc3,
 };
 
+static const u8 repeat_or_lock[4] = { 0xf0, 0xf2, 0xf3, 0xf3 };
+
 static bool is_string(const struct vtx_insn *insn)
 {
 	return insn->op >= VTX_INSN_MOVS && insn->op <= VTX_INSN_SCAS;
@@ -100,7 +102,7 @@ static bool random_sample(struct sample *s)
 	if (!(r >> 2 & 3))
 		s->bytes[pos++] = 0x67;
 	if (!(r >> 4 & 3))
-		s->bytes[pos++] = (const u8[]){ 0xf0, 0xf2, 0xf3, 0xf3 }[r >> 6 & 3];
+		s->bytes[pos++] = repeat_or_lock[r >> 6 & 3];
 	if (r >> 8 & 1)
 		s->bytes[pos++] = 0x40 | (r >> 9 & 0xf);
 	if (r >> 13 & 1) {
@@ -119,7 +121,7 @@ static bool random_sample(struct sample *s)
 	if (is_string(&s->insn))
 		return true;
 	s->disp = pos;
-	if (opcode >= 0xa0 && opcode <= 0xa3 && s->bytes[pos - 2] != 0x0f) {
+	if (!(r >> 13 & 1) && opcode >= 0xa0 && opcode <= 0xa3) {
 		s->disp_size = s->insn.addr_size;
 		return true;
 	}
@@ -153,8 +155,12 @@ static bool aim(struct sample *s)
 		}
 		return true;
 	}
-	if (v->op == VTX_INSN_PUSH || v->op == VTX_INSN_POP)
-		cpu_gprs[VTX_INSN_RSP] = TARGET + 1024;
+	/* The stack must be in the data, so relative to it aim with a disp8. */
+	if (v->op == VTX_INSN_PUSH || v->op == VTX_INSN_POP) {
+		cpu_gprs[VTX_INSN_RSP] = TARGET + 512;
+		if (v->base == VTX_INSN_RSP)
+			return v->index == VTX_INSN_NO_REG && v->disp == (s8)v->disp;
+	}
 	if (v->index != VTX_INSN_NO_REG && (v->base == v->index || v->index == VTX_INSN_RSP))
 		return false;
 	if (v->base == VTX_INSN_NO_REG && v->index != VTX_INSN_NO_REG)
@@ -175,11 +181,6 @@ static bool aim(struct sample *s)
 		reach = vtx_insn_effective_offset(&plain, cpu_gprs, s->rip_next);
 	}
 	want = TARGET - reach;
-	if (v->base == VTX_INSN_RSP && (v->op == VTX_INSN_PUSH || v->op == VTX_INSN_POP)) {
-		/* The stack must stay where it is: aim by the stack. */
-		cpu_gprs[VTX_INSN_RSP] += want;
-		return v->addr_size == 8;
-	}
 	if (v->base != VTX_INSN_NO_REG) {
 		cpu_gprs[v->base] += want;
 		return true;
@@ -313,7 +314,8 @@ static bool try(struct sample *s, u8 *data)
 	/* Half of the time let comparisons find something equal. */
 	if (seed >> 40 & 1)
 		memset((void *)(TARGET - 1024), seed >> 41 & 1, 2048);
-	if (seed >> 42 & 1)
+	if (seed >> 42 & 1 && s->insn.base != VTX_INSN_RAX &&
+	    s->insn.index != VTX_INSN_RAX && !s->insn.bit_string)
 		cpu_gprs[VTX_INSN_RAX] = load(DATA, TARGET, s->insn.op_size);
 	memcpy(data, DATA, DATA_SIZE);
 
