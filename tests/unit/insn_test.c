@@ -112,6 +112,11 @@ static bool random_sample(struct sample *s)
 		opcode = one_byte[(r >> 16) % sizeof(one_byte)];
 	}
 	s->bytes[pos++] = opcode;
+	/* [rsp] and [rsp + disp8] are too rare by chance, and POP's are special. */
+	if (!(r >> 40 & 7)) {
+		s->bytes[pos] = (s->bytes[pos] & 0x78) | 4;
+		s->bytes[pos + 1] = 0x24;
+	}
 	if (vtx_decode(s->bytes, VTX_INSN_MAX_LEN, 64, &s->insn))
 		return false;
 	s->n = s->insn.len;
