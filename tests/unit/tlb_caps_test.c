@@ -60,7 +60,7 @@ int main(void)
 			expect("INVVPIDs without VPIDs", cfg.cap,
 			       hw.executed[0][1] + hw.executed[0][2], 0);
 	}
-	printf("ok - capabilities: %d combinations run %d steps each, %d refused\n1..1\n",
+	printf("ok 1 tlb capabilities: %d combinations run %d steps each, %d refused\n1..1\n",
 	       accepted, STEPS, refused);
 	return 0;
 }

@@ -19,6 +19,7 @@ static char *level[MAX_DEPTH];	/* snapshots */
 static u64 *table;		/* hash of a state, its low 5 bits: steps left there */
 static u64 steps, states;
 static bool table_full;
+static int tests;
 
 void print_history(void)
 {
@@ -78,7 +79,7 @@ static void run(const char *name, int depth, const struct config *cfg, const voi
 	snapshot_load(fresh);
 	world_init(cfg);
 	explore(depth);
-	printf("ok - exhaustive: %s, depth %d: %llu states, %llu steps%s\n", name, depth,
+	printf("ok %d tlb exhaustive: %s, depth %d: %llu states, %llu steps%s\n", ++tests, name, depth,
 	       (unsigned long long)states, (unsigned long long)steps,
 	       table_full ? " (table full: some explored twice)" : "");
 }

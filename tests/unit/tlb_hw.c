@@ -5,7 +5,7 @@
 #include <stdarg.h>
 
 #include "shim.h"
-#include "../../src/root.h"
+#include "root.h"
 
 struct hw hw HW_STATE;
 unsigned int nr_cpu_ids HW_STATE = 1;
@@ -22,7 +22,7 @@ void violation(const char *name, const char *fmt, ...)
 	va_end(ap);
 	printf("\n");
 	print_history();
-	printf("not ok - %s\n", name);
+	printf("not ok 1 %s\n1..1\n", name);
 	exit(1);
 }
 
@@ -31,6 +31,8 @@ void machine_warn(const char *what)
 	violation("WARN", "%s", what);
 }
 
+__attribute__((weak)) void machine_point(void) { }
+
 void machine_printk(const char *fmt, ...) { }
 
 /* Memory: slots, so that a snapshot of the section is a snapshot of the heap. */
@@ -38,7 +40,6 @@ void machine_printk(const char *fmt, ...) { }
 static struct { _Alignas(64) char mem[64 * HW_CPUS]; bool used; } slot[SLOTS] HW_STATE;
 static int alloc_fails HW_STATE;
 
-void machine_fail_alloc(bool on);
 void machine_fail_alloc(bool on)
 {
 	alloc_fails = on;
@@ -226,6 +227,7 @@ static bool check_context(const char *insn)
 {
 	struct hw_cpu *c = &hw.cpu[machine_cpu];
 
+	machine_point();
 	if (!c->vmx)
 		violation("V7", "%s on CPU %d outside VMX operation: #UD", insn, machine_cpu);
 	if (!c->irqs_off)

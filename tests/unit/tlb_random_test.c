@@ -8,7 +8,11 @@
  */
 #include "tlb_world.h"
 
+#ifdef ONE_ROUND
+#define ROUND	100000
+#else
 #define ROUND	20000
+#endif
 
 int main(int argc, char **argv)
 {
@@ -21,18 +25,23 @@ int main(int argc, char **argv)
 	static const u64 lacks[] = {
 		0, 0, 1ull << 41, 1ull << 42, 3ull << 41, 1ull << 25, 1ull << 26,
 	};
-	long steps = argc > 1 ? atol(argv[1]) : 1000000;
+	long steps = argc > 1 ? atol(argv[1]) : ROUND * 50;
 	u64 seed = argc > 2 ? strtoull(argv[2], NULL, 0) : 1, i;
 	void *fresh = malloc(snapshot_size());
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
+#ifdef ONE_ROUND
+	steps = ROUND;
+#else
 	snapshot_save(fresh);
+#endif
 	for (i = 0; (long)i * ROUND < steps; i++) {
-		snapshot_load(fresh);
-		cfg.ids = i % 6;
+		if (i)
+			snapshot_load(fresh);
+		cfg.ids = (i + 3) % 6;
 		cfg.cap = HW_CAP_ALL & ~lacks[i % 7];
 		world_walk(&cfg, ROUND, seed + i);
 	}
-	printf("ok - random: %ld steps, seed %llu\n1..1\n", steps, (unsigned long long)seed);
+	printf("ok 1 tlb random: %ld steps, seed %llu\n1..1\n", steps, (unsigned long long)seed);
 	return 0;
 }

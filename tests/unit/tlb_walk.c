@@ -5,8 +5,6 @@
 #define HISTORY		40
 #define MAX_OPS		256
 
-void machine_fail_alloc(bool on);
-
 static struct op history[HISTORY];
 static long done;
 static u64 dice;

@@ -314,10 +314,16 @@ static void do_vcpu_destroy(int id)
 
 static void ept_changed(struct world_vm *vm)
 {
-	int cpu;
+	s64 kicks = vm->tlb.count.event[VTX_TLB_KICKS].counter;
+	int cpu, inside = 0;
 
+	for (cpu = 0; cpu < w.cfg.cpus; cpu++)
+		inside += w.guest[cpu] >= 0 && &w.vm[w.cfg.vm_of[w.guest[cpu]]] == vm;
 	vtx_tlb_ept_flush(&vm->tlb);
 	vm->changes++;
+	kicks = vm->tlb.count.event[VTX_TLB_KICKS].counter - kicks;
+	if (kicks > inside)
+		violation("MINIMAL", "%d CPUs kicked, %d were in the guest", (int)kicks, inside);
 	/* Its page can be reused from here on. */
 	for (cpu = 0; cpu < w.cfg.cpus; cpu++)
 		if (w.guest[cpu] >= 0)

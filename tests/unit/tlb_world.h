@@ -15,8 +15,8 @@
 
 #include "shim.h"
 #include "tlb_hw.h"
-#include "../../src/tlb.h"
-#include "../../src/vpid.h"
+#include "tlb.h"
+#include "vpid.h"
 
 #define W_VMS	3
 #define W_VCPUS	8

@@ -29,6 +29,8 @@
 #define WARN_ON_ONCE(c) ({ bool _c = (c); if (_c) machine_warn(#c); _c; })
 
 void machine_warn(const char *what);	/* the kernel said WARNING: */
+void machine_point(void);		/* another CPU may go on here */
+void machine_fail_alloc(bool on);
 void machine_printk(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 /* Shared memory. */
