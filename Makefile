@@ -19,13 +19,10 @@ module:
 tests:
 	$(MAKE) -C tests
 
-demo: deps		## build, boot in a VMX host, run guest code, show the log
-	@$(MAKE) --no-print-directory run-demo
-
-run-demo:
+demo:			## build, boot in a VMX host, run guest code, show the log
 	@scripts/demo
 
-check: deps		## everything: warnings, style, unit tests, tests in the VMX host
+check:			## everything: warnings, style, unit tests, tests in the VMX host
 	@scripts/check-all
 
 unit:			## unit tests of the pure files, in userspace
@@ -41,7 +38,7 @@ shell: module		## a shell on the serial console of the VMX host
 	scripts/run-vm -i
 
 deps:			## install what is missing, from Debian's packages
-	@scripts/install-deps
+	@scripts/install-deps check
 
 install:		## build for the running kernel, install vtx.ko, depmod
 	$(MAKE) -C $(RUNNING) M=$(CURDIR) modules
@@ -57,6 +54,9 @@ dkms-install:		## hand the source to DKMS: rebuilt for every new kernel
 tags:			## ctags of the module and the tests
 	ctags -R src include tests
 
+print-kdir:		# for scripts
+	@echo $(KDIR)
+
 clean:			## remove what a build leaves; downloads in build/cache stay
 	$(MAKE) -C $(KDIR) M=$(CURDIR) clean
 	find build -mindepth 1 -maxdepth 1 ! -name cache -exec rm -rf {} +
@@ -66,5 +66,5 @@ help:			## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## */\1\t/p' $(MAKEFILE_LIST) | expand -t 16
 	@echo; scripts/run-vm --help | sed -n '/^hosts/,/^$$/p'
 
-.PHONY: all module tests demo run-demo check unit static vm shell deps install \
-	dkms-install tags clean help
+.PHONY: all module tests demo check unit static vm shell deps install \
+	dkms-install tags print-kdir clean help
