@@ -67,6 +67,7 @@ $(TLB_PROGRAMS:%=run-%) run-vpid_test: run-%: $(OUT)/%
 
 # A mutant's result stands until anything that it was made from changes.
 $(OUT)/mutants/%.tap: mutants/%.patch run-mutant $(TLB_DEPS) $(SRC)/tlb.c $(SRC)/vpid.c
+	@mkdir -p $(@D)
 	@./run-mutant $< $(OUT)/mutants/$* >$@.new || { cat $@.new; rm $@.new; exit 1; }
 	@mv $@.new $@
 
