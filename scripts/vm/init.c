@@ -135,7 +135,6 @@ static void load_module(const char *key, char *line)
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 
 	if (fd < 0 || syscall(SYS_finit_module, fd, line ? line : "", 0)) {
-		relay_kmsg();
 		say('r', "%s: %s", path, strerror(errno));
 		power_off();
 	}
@@ -270,7 +269,7 @@ static void unload_vtx(void)
 	if (!vtx_loaded)
 		return;
 	kill(-1, SIGKILL);
-	for (tries = 0; tries < 100; tries++) {
+	for (tries = 0; tries < 20; tries++) {
 		if (!syscall(SYS_delete_module, "vtx", O_NONBLOCK) ||
 		    errno == ENOENT)
 			return;

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """VMX hosts: how to start Bochs and QEMU, and what their output means."""
 
+import hashlib
 import os
 import re
 import subprocess
@@ -13,8 +14,8 @@ BOCHS_IPS = 50000000
 
 # What Bochs logs when a VMX instruction fails or a VM entry is refused.
 VMX_ERROR = re.compile(
-    r"VMFAIL|(VMPTRLD|VMPTRST|VMCLEAR|VMREAD|VMWRITE|VMLAUNCH|VMRESUME|"
-    r"VMXON|VMXOFF|INVVPID|INVEPT|VMENTER|VMENTRY|VMX abort|VMABORT).*")
+    r"VMFAIL|VMPTRLD|VMPTRST|VMCLEAR|VMREAD|VMWRITE|VMLAUNCH|VMRESUME|"
+    r"VMXON|VMXOFF|INVVPID|INVEPT|VMENTER|VMENTRY|VMABORT|VMX abort")
 
 SPLAT = re.compile(
     r"-+\[ cut here \]|WARNING: CPU|\bBUG: |kernel BUG at|\bOops: |Call Trace:|"
@@ -67,6 +68,7 @@ class Bochs:
         self.work = work
         self.log = os.path.join(work, "bochs.log")
         self.description = self.model
+        self.com1 = "mode=null"
 
     @staticmethod
     def _model(wanted):
@@ -106,7 +108,7 @@ class Bochs:
         return ["bochs", "-q", "-f", config, "-rc", start]
 
     def serial(self, device, interactive):
-        self._com1 = f"mode={'term' if interactive else 'file'}, dev={device}"
+        self.com1 = f"mode={'term' if interactive else 'file'}, dev={device}"
 
     def _config(self, kernel_img, data_img):
         def disk(path):
@@ -125,7 +127,7 @@ ata0-master: {disk(kernel_img)}
 ata0-slave: {disk(data_img)}
 boot: disk
 clock: sync=none, time0=1700000000
-com1: enabled=1, {self._com1}
+com1: enabled=1, {self.com1}
 port_e9_hack: enabled=1
 log: {self.log}
 panic: action=fatal
@@ -152,6 +154,7 @@ class Qemu:
         self.options = options
         self.work = work
         self.description = "-cpu host,+vmx"
+        self.chardev = "null,id=com1"
 
     @staticmethod
     def usable():
@@ -171,7 +174,7 @@ class Qemu:
 
     def serial(self, device, interactive):
         kind = "serial" if interactive else "file"
-        self._chardev = f"{kind},id=com1,path={device}"
+        self.chardev = f"{kind},id=com1,path={device}"
 
     def prepare(self, kernel, initrd, cmdline, _cache, _loader):
         path = os.path.join(self.work, "initrd")
@@ -183,7 +186,7 @@ class Qemu:
                 "-display", "none", "-no-reboot",
                 "-chardev", "stdio,id=e9,signal=off",
                 "-device", "isa-debugcon,iobase=0xe9,chardev=e9",
-                "-chardev", self._chardev, "-serial", "chardev:com1",
+                "-chardev", self.chardev, "-serial", "chardev:com1",
                 "-kernel", kernel.image, "-initrd", path, "-append", cmdline]
 
     @staticmethod
@@ -193,7 +196,6 @@ class Qemu:
 
 def image_of(kernel, cache, loader):
     """The kernel's disk, made once per kernel and loader."""
-    import hashlib
     with open(kernel.image, "rb") as f:
         bzimage = f.read()
     digest = hashlib.sha256(bzimage + loader).hexdigest()[:16]
