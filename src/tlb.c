@@ -133,8 +133,8 @@ static int invept(struct vtx_tlb_vcpu *vcpu, enum vtx_tlb_cause cause)
 
 /*
  * Bring this CPU up to the VM's EPT generation (V5). The generation is read
- * before INVEPT: one raised meanwhile is not lost but due at the next entry,
- * which the kick of whoever raised it makes happen (V6).
+ * before INVEPT, so that one raised meanwhile is due at the next entry, which
+ * comes soon: whoever raised it finds this CPU published and kicks it (V6).
  *
  * Return: 1 if INVEPT was executed, 0 if it was not due, -EIO.
  */

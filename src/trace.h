@@ -8,6 +8,8 @@
 
 #include <linux/tracepoint.h>
 
+#include <asm/vmx.h>
+
 #include "../include/uapi/vtx.h"
 
 /* The names of causes, for the kernel and for tools that read the format file. */
@@ -88,6 +90,19 @@ TRACE_EVENT(vtx_vcpu_migrate,
 		__entry->to	= to;
 	),
 	TP_printk("vpid %u cpu %d -> %d", __entry->vpid, __entry->from, __entry->to)
+);
+
+TRACE_EVENT(vtx_exit,
+	TP_PROTO(u32 reason),
+	TP_ARGS(reason),
+	TP_STRUCT__entry(
+		__field(u32,	reason)
+	),
+	TP_fast_assign(
+		__entry->reason	= reason;
+	),
+	TP_printk("reason %s%s", __print_symbolic(__entry->reason & 0xffff, VMX_EXIT_REASONS),
+		  __entry->reason >> 31 ? " (VM-entry failure)" : "")
 );
 
 #endif /* _VTX_TRACE_H */

@@ -1,0 +1,360 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * cpuid.c - which CPU the guest sees
+ *
+ * Owns the allow-list of features (KVM_GET_SUPPORTED_CPUID), the VMM's choice
+ * out of it (KVM_SET_CPUID2) and what follows from the choice: the CR4 bits
+ * that the guest may set.
+ */
+#include "cpuid.h"
+
+#include <linux/errno.h>
+#include <linux/kernel.h>
+#include <linux/string.h>
+
+#include <asm/page_types.h>
+#include <asm/fixmap.h>
+#include <asm/apicdef.h>
+#include <asm/cpufeature.h>
+#include <asm/kvm_para.h>
+
+#include "caps.h"
+#include "cr.h"
+#include "host.h"
+#include "vmx_insn.h"
+#include "vtx.h"
+
+#define F(name) BIT(X86_FEATURE_##name & 31)
+
+/* What vtx can give a guest, by register; the host must have it, too. */
+#define LEAF1_ECX (F(XMM3) | F(PCLMULQDQ) | F(SSSE3) | F(FMA) | F(CX16) |	\
+		   F(PCID) | F(XMM4_1) | F(XMM4_2) | F(MOVBE) | F(POPCNT) |	\
+		   F(AES) | F(XSAVE) | F(AVX) | F(F16C) | F(RDRAND))
+#define LEAF1_EDX (F(FPU) | F(VME) | F(DE) | F(PSE) | F(TSC) | F(MSR) |		\
+		   F(PAE) | F(MCE) | F(CX8) | F(APIC) | F(SEP) | F(MTRR) |	\
+		   F(PGE) | F(CMOV) | F(PAT) | F(PSE36) | F(CLFLUSH) |		\
+		   F(MMX) | F(FXSR) | F(XMM) | F(XMM2) | F(SELFSNOOP))
+#define LEAF7_EBX (F(FSGSBASE) | F(TSC_ADJUST) | F(BMI1) | F(AVX2) |		\
+		   F(SMEP) | F(BMI2) | F(ERMS) | F(INVPCID) | F(AVX512F) |	\
+		   F(AVX512DQ) | F(RDSEED) | F(ADX) | F(SMAP) |			\
+		   F(AVX512IFMA) | F(CLFLUSHOPT) | F(CLWB) | F(AVX512CD) |	\
+		   F(SHA_NI) | F(AVX512BW) | F(AVX512VL))
+#define LEAF7_ECX (F(AVX512VBMI) | F(UMIP) | F(AVX512_VBMI2) | F(GFNI) |	\
+		   F(VAES) | F(VPCLMULQDQ) | F(AVX512_VNNI) |			\
+		   F(AVX512_BITALG) | F(AVX512_VPOPCNTDQ) | F(RDPID))
+#define LEAF7_EDX (F(FSRM))
+#define EXT1_ECX  (F(LAHF_LM) | F(ABM) | F(3DNOWPREFETCH))
+#define EXT1_EDX  (F(SYSCALL) | F(NX) | F(GBPAGES) | F(RDTSCP) | F(LM))
+#define LEAFD1_EAX (F(XSAVEOPT) | F(XGETBV1))
+
+#define MAX_BASIC	0xd
+#define MAX_EXTENDED	0x80000008
+#define MAX_HYPERVISOR	(KVM_CPUID_SIGNATURE | 1)
+
+static u32 host_word(unsigned int word)
+{
+	return boot_cpu_data.x86_capability[word];
+}
+
+struct list {
+	struct kvm_cpuid_entry2 *entries;
+	unsigned int max;
+	unsigned int n;
+};
+
+/* The host's own leaf as a start; NULL when the list is full. */
+static struct kvm_cpuid_entry2 *add(struct list *l, u32 function, u32 index, u32 flags)
+{
+	struct kvm_cpuid_entry2 *e;
+
+	if (l->n >= l->max)
+		return NULL;
+	e = &l->entries[l->n++];
+	memset(e, 0, sizeof(*e));
+	e->function = function;
+	e->index = index;
+	e->flags = flags;
+	if ((function & 0xf0000000) != KVM_CPUID_SIGNATURE)
+		cpuid_count(function, index, &e->eax, &e->ebx, &e->ecx, &e->edx);
+	return e;
+}
+
+static bool add_basic(struct list *l)
+{
+	struct kvm_cpuid_entry2 *e;
+
+	e = add(l, 0, 0, 0);
+	if (!e)
+		return false;
+	e->eax = min_t(u32, e->eax, MAX_BASIC);
+
+	e = add(l, 1, 0, 0);
+	if (!e)
+		return false;
+	/* The VMM fills in APIC id and number of logical processors. */
+	e->ebx &= 0xff00;
+	e->ecx = (host_word(CPUID_1_ECX) & LEAF1_ECX) | F(HYPERVISOR);
+	e->edx = host_word(CPUID_1_EDX) & LEAF1_EDX;
+	return true;
+}
+
+/* SDM vol. 2 "CPUID": deterministic cache parameters end with type 0. */
+static bool add_caches(struct list *l)
+{
+	struct kvm_cpuid_entry2 *e;
+	u32 i;
+
+	for (i = 0; i < 8; i++) {
+		e = add(l, 4, i, KVM_CPUID_FLAG_SIGNIFCANT_INDEX);
+		if (!e)
+			return false;
+		if (!(e->eax & 0x1f))
+			break;
+		/* Topology is the VMM's. */
+		e->eax &= 0x3fff;
+	}
+	return true;
+}
+
+static bool add_features(struct list *l)
+{
+	struct kvm_cpuid_entry2 *e = add(l, 7, 0, KVM_CPUID_FLAG_SIGNIFCANT_INDEX);
+
+	if (!e)
+		return false;
+	e->eax = 0;
+	e->ebx = host_word(CPUID_7_0_EBX) & LEAF7_EBX;
+	if (!(vtx_caps.cpu2 & SECONDARY_EXEC_ENABLE_INVPCID))
+		e->ebx &= ~F(INVPCID);
+	e->ecx = host_word(CPUID_7_ECX) & LEAF7_ECX;
+	if (!(vtx_caps.cpu2 & SECONDARY_EXEC_ENABLE_RDTSCP))
+		e->ecx &= ~F(RDPID);
+	e->edx = host_word(CPUID_7_EDX) & LEAF7_EDX;
+	return true;
+}
+
+static bool add_xsave(struct list *l)
+{
+	u64 xcr0 = vtx_fpu_xcr0_supported();
+	struct kvm_cpuid_entry2 *e = add(l, 0xd, 0, KVM_CPUID_FLAG_SIGNIFCANT_INDEX);
+	u32 i, size = 576;
+
+	if (!e)
+		return false;
+	if (!xcr0) {
+		e->eax = e->ebx = e->ecx = e->edx = 0;
+		return true;
+	}
+	e = add(l, 0xd, 1, KVM_CPUID_FLAG_SIGNIFCANT_INDEX);
+	if (!e)
+		return false;
+	e->eax &= LEAFD1_EAX;
+	e->ebx = e->ecx = e->edx = 0;
+	for (i = 2; i < 8; i++) {
+		if (!(xcr0 & BIT(i)))
+			continue;
+		e = add(l, 0xd, i, KVM_CPUID_FLAG_SIGNIFCANT_INDEX);
+		if (!e)
+			return false;
+		e->ecx = e->edx = 0;
+		size = max(size, e->ebx + e->eax);
+	}
+	for (i = 0; i < l->n; i++) {
+		e = &l->entries[i];
+		if (e->function != 0xd || e->index)
+			continue;
+		e->eax = (u32)xcr0;
+		e->ebx = 576;
+		e->ecx = size;
+		e->edx = xcr0 >> 32;
+	}
+	return true;
+}
+
+static bool add_hypervisor(struct list *l)
+{
+	struct kvm_cpuid_entry2 *e = add(l, KVM_CPUID_SIGNATURE, 0, 0);
+
+	if (!e)
+		return false;
+	e->eax = MAX_HYPERVISOR;
+	memcpy(&e->ebx, KVM_SIGNATURE, 4);
+	memcpy(&e->ecx, KVM_SIGNATURE + 4, 4);
+	memcpy(&e->edx, KVM_SIGNATURE + 8, 4);
+	/* No paravirtual feature. */
+	return add(l, KVM_CPUID_FEATURES, 0, 0);
+}
+
+static bool add_extended(struct list *l)
+{
+	struct kvm_cpuid_entry2 *e = add(l, 0x80000000, 0, 0);
+	u32 leaf;
+
+	if (!e)
+		return false;
+	e->eax = MAX_EXTENDED;
+	e = add(l, 0x80000001, 0, 0);
+	if (!e)
+		return false;
+	e->ebx = 0;
+	e->ecx = host_word(CPUID_8000_0001_ECX) & EXT1_ECX;
+	e->edx = host_word(CPUID_8000_0001_EDX) & EXT1_EDX;
+	if (!(vtx_caps.cpu2 & SECONDARY_EXEC_ENABLE_RDTSCP))
+		e->edx &= ~F(RDTSCP);
+	for (leaf = 0x80000002; leaf <= 0x80000006; leaf++)
+		if (!add(l, leaf, 0, 0))
+			return false;
+	e = add(l, 0x80000007, 0, 0);
+	if (!e)
+		return false;
+	e->eax = e->ebx = e->ecx = 0;
+	/* Invariant TSC. */
+	e->edx &= BIT(8);
+	e = add(l, 0x80000008, 0, 0);
+	if (!e)
+		return false;
+	/* 48 bits of linear address; EPT with four levels reaches as far. */
+	e->eax = min_t(u32, boot_cpu_data.x86_phys_bits, 48) | 48 << 8;
+	e->ebx = e->ecx = e->edx = 0;
+	return true;
+}
+
+/**
+ * vtx_cpuid_supported() - KVM_GET_SUPPORTED_CPUID
+ * @entries: where to
+ * @max:     room there
+ *
+ * Return: number of entries, or -E2BIG.
+ */
+int vtx_cpuid_supported(struct kvm_cpuid_entry2 *entries, unsigned int max)
+{
+	struct list l = { .entries = entries, .max = max };
+
+	if (add_basic(&l) && add(&l, 2, 0, KVM_CPUID_FLAG_STATEFUL_FUNC |
+				 KVM_CPUID_FLAG_STATE_READ_NEXT) &&
+	    add_caches(&l) && add_features(&l) && add_xsave(&l) &&
+	    add_hypervisor(&l) && add_extended(&l))
+		return l.n;
+	return -E2BIG;
+}
+
+static const struct kvm_cpuid_entry2 *find(const struct vtx_vcpu *vcpu, u32 function,
+					   u32 index)
+{
+	unsigned int i;
+
+	for (i = 0; i < vcpu->nr_cpuid; i++) {
+		const struct kvm_cpuid_entry2 *e = &vcpu->cpuid[i];
+
+		if (e->function == function &&
+		    (!(e->flags & KVM_CPUID_FLAG_SIGNIFCANT_INDEX) ||
+		     e->index == index))
+			return e;
+	}
+	return NULL;
+}
+
+/* A leaf beyond its range reads as the highest basic one: SDM vol. 2 "CPUID". */
+static const struct kvm_cpuid_entry2 *find_or_last(const struct vtx_vcpu *vcpu,
+						   u32 function, u32 index)
+{
+	const struct kvm_cpuid_entry2 *e = find(vcpu, function, index);
+	const struct kvm_cpuid_entry2 *range, *basic;
+
+	if (e)
+		return e;
+	range = find(vcpu, function & 0xf0000000, 0);
+	basic = find(vcpu, 0, 0);
+	if (!basic || (range && function <= range->eax))
+		return NULL;
+	return find(vcpu, basic->eax, index);
+}
+
+static u64 cr4_allowed(const struct vtx_vcpu *vcpu)
+{
+	const struct kvm_cpuid_entry2 *e1 = find(vcpu, 1, 0);
+	const struct kvm_cpuid_entry2 *e7 = find(vcpu, 7, 0);
+	u64 deny = 0;
+
+	if (!e1 || !(e1->ecx & F(XSAVE)))
+		deny |= X86_CR4_OSXSAVE;
+	if (!e1 || !(e1->ecx & F(PCID)))
+		deny |= X86_CR4_PCIDE;
+	if (!e7 || !(e7->ebx & F(FSGSBASE)))
+		deny |= X86_CR4_FSGSBASE;
+	if (!e7 || !(e7->ebx & F(SMEP)))
+		deny |= X86_CR4_SMEP;
+	if (!e7 || !(e7->ebx & F(SMAP)))
+		deny |= X86_CR4_SMAP;
+	if (!e7 || !(e7->ecx & F(UMIP)))
+		deny |= X86_CR4_UMIP;
+	return vtx_cr4_host_supported() & ~deny;
+}
+
+/**
+ * vtx_cpuid_set() - KVM_SET_CPUID2
+ * @vcpu:    the vCPU; VMCS current
+ * @entries: the new table, copied
+ * @n:       how many, at most VTX_MAX_CPUID
+ *
+ * Return: 0; -EINVAL: the vCPU has run and this is another CPU, or a linear
+ * address width other than 48 or 57 bits.
+ */
+int vtx_cpuid_set(struct vtx_vcpu *vcpu, const struct kvm_cpuid_entry2 *entries,
+		  unsigned int n)
+{
+	unsigned int i;
+
+	if (vcpu->ran)
+		return n == vcpu->nr_cpuid &&
+		       !memcmp(entries, vcpu->cpuid, n * sizeof(*entries)) ? 0 : -EINVAL;
+	for (i = 0; i < n; i++) {
+		u8 bits = entries[i].eax >> 8;
+
+		if (entries[i].function == 0x80000008 &&
+		    bits != 48 && bits != 57 && bits != 0)
+			return -EINVAL;
+	}
+	memcpy(vcpu->cpuid, entries, n * sizeof(*entries));
+	vcpu->nr_cpuid = n;
+	vcpu->cr4_allowed = cr4_allowed(vcpu);
+	vtx_cr4_update_mask(vcpu);
+	return 0;
+}
+
+/**
+ * vtx_cpuid_exec() - the CPUID instruction
+ * @vcpu: the vCPU; VMCS current
+ */
+void vtx_cpuid_exec(struct vtx_vcpu *vcpu)
+{
+	u32 function = vcpu->regs[VTX_RAX], index = vcpu->regs[VTX_RCX];
+	const struct kvm_cpuid_entry2 *e = find_or_last(vcpu, function, index);
+	struct kvm_cpuid_entry2 out = { };
+
+	if (e)
+		out = *e;
+	/* Two bits and a size that follow the guest's registers. */
+	if (function == 1) {
+		out.ecx &= ~F(OSXSAVE);
+		if (vcpu->osxsave)
+			out.ecx |= F(OSXSAVE);
+		if (!(vcpu->apic_base & MSR_IA32_APICBASE_ENABLE))
+			out.edx &= ~F(APIC);
+	} else if (function == 0xd && index == 0 && e) {
+		u32 i;
+
+		out.ebx = 576;
+		for (i = 2; i < 8; i++) {
+			const struct kvm_cpuid_entry2 *c =
+				vcpu->xcr0 & BIT(i) ? find(vcpu, 0xd, i) : NULL;
+
+			if (c)
+				out.ebx = max(out.ebx, c->ebx + c->eax);
+		}
+	}
+	vcpu->regs[VTX_RAX] = out.eax;
+	vcpu->regs[VTX_RBX] = out.ebx;
+	vcpu->regs[VTX_RCX] = out.ecx;
+	vcpu->regs[VTX_RDX] = out.edx;
+}

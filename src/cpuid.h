@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef _VTX_CPUID_H
+#define _VTX_CPUID_H
+
+#include <linux/kvm.h>
+#include <linux/types.h>
+
+struct vtx_vcpu;
+
+int vtx_cpuid_supported(struct kvm_cpuid_entry2 *entries, unsigned int max);
+int vtx_cpuid_set(struct vtx_vcpu *vcpu, const struct kvm_cpuid_entry2 *entries,
+		  unsigned int n);
+void vtx_cpuid_exec(struct vtx_vcpu *vcpu);
+
+#endif /* _VTX_CPUID_H */

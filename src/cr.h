@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef _VTX_CR_H
+#define _VTX_CR_H
+
+#include <linux/types.h>
+
+struct vtx_vcpu;
+
+/* Segment registers in the order of the VMCS field encodings. */
+enum vtx_seg {
+	VTX_SEG_ES, VTX_SEG_CS, VTX_SEG_SS, VTX_SEG_DS, VTX_SEG_FS, VTX_SEG_GS,
+	VTX_SEG_LDTR, VTX_SEG_TR,
+};
+
+/* CR0 bits whose real value is not the guest's to choose. */
+#define VTX_CR0_HOST_OWNED	(X86_CR0_CD | X86_CR0_NW | X86_CR0_NE)
+
+/* SDM vol. 3 "Debug Registers". */
+#define VTX_DR6_FIXED		0xffff0ff0ULL
+#define VTX_DR6_BD		(1ULL << 13)
+#define VTX_DR6_BS		(1ULL << 14)
+#define VTX_DR6_CONDITIONS	0xe00fULL	/* B0-B3, BD, BS, BT */
+#define VTX_DR7_FIXED		(1ULL << 10)
+#define VTX_DR7_GD		(1ULL << 13)
+#define VTX_DR7_WRITABLE	0xffff23ffULL
+
+u64 vtx_cr0_read(void);
+u64 vtx_cr4_read(void);
+void vtx_cr0_write(struct vtx_vcpu *vcpu, u64 cr0);
+void vtx_cr4_write(struct vtx_vcpu *vcpu, u64 cr4);
+void vtx_efer_write(struct vtx_vcpu *vcpu, u64 efer);
+void vtx_cr4_update_mask(struct vtx_vcpu *vcpu);
+
+u64 vtx_cr4_host_supported(void);
+u64 vtx_efer_supported(void);
+bool vtx_cr0_valid(u64 cr0);
+int vtx_cr0_set(struct vtx_vcpu *vcpu, u64 cr0);
+int vtx_cr4_set(struct vtx_vcpu *vcpu, u64 cr4);
+int vtx_efer_set(struct vtx_vcpu *vcpu, u64 efer);
+bool vtx_pae_paging(u64 cr0, u64 cr4, u64 efer);
+unsigned int vtx_cpl(void);
+unsigned int vtx_code_bits(void);
+
+#endif /* _VTX_CR_H */

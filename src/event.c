@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * event.c - exceptions, interrupts and NMIs into the guest
+ *
+ * Owns vcpu->event, the VM-entry interruption fields and the window-exiting
+ * controls. One event is injected per VM entry; what a VM exit interrupted
+ * comes before anything new.
+ *
+ * SDM vol. 3 "Event Injection", "Information for VM Exits That Occur During
+ * Event Delivery", "Interrupt 8 - Double Fault Exception (#DF)".
+ */
+#include "event.h"
+
+#include <asm/processor-flags.h>
+
+#include "caps.h"
+#include "cr.h"
+#include "vmx_insn.h"
+#include "vtx.h"
+
+#define BLOCKED_STI_MOVSS (GUEST_INTR_STATE_STI | GUEST_INTR_STATE_MOV_SS)
+
+/* SDM vol. 3 table "Interrupt and Exception Classes". */
+static bool contributory(u8 vector)
+{
+	const u32 mask = BIT(DE_VECTOR) | BIT(TS_VECTOR) | BIT(NP_VECTOR) |
+			 BIT(SS_VECTOR) | BIT(GP_VECTOR);
+
+	return vector < 32 && (mask & BIT(vector));
+}
+
+static bool has_exception(const struct vtx_event *e)
+{
+	return (e->info & VECTORING_INFO_VALID_MASK) &&
+	       (e->info & VECTORING_INFO_TYPE_MASK) == INTR_TYPE_HARD_EXCEPTION;
+}
+
+static void queue(struct vtx_vcpu *vcpu, u8 vector, bool has_error, u32 error)
+{
+	struct vtx_event *e = &vcpu->event;
+	u8 prev = e->info & VECTORING_INFO_VECTOR_MASK;
+
+	if (has_exception(e)) {
+		if (prev == DF_VECTOR) {
+			e->shutdown = true;
+			return;
+		}
+		/* SDM vol. 3 table "Conditions for Generating a Double Fault". */
+		if ((contributory(prev) && contributory(vector)) ||
+		    (prev == PF_VECTOR &&
+		     (contributory(vector) || vector == PF_VECTOR))) {
+			vector = DF_VECTOR;
+			has_error = true;
+			error = 0;
+		}
+	}
+	e->info = vector | INTR_TYPE_HARD_EXCEPTION | INTR_INFO_VALID_MASK;
+	e->error = error;
+	/*
+	 * SDM vol. 3 "Checks on VM-Entry Control Fields": with unrestricted
+	 * guest no error code is delivered in real-address mode.
+	 */
+	if (has_error && (vmcs_readl(GUEST_CR0) & X86_CR0_PE))
+		e->info |= INTR_INFO_DELIVER_CODE_MASK;
+}
+
+/**
+ * vtx_queue_exception() - the guest gets an exception without error code
+ * @vcpu:   the vCPU; VMCS current
+ * @vector: exception vector
+ *
+ * RIP stays at the instruction that faulted. An exception while another one is
+ * being delivered becomes #DF or a triple fault as in the CPU.
+ */
+void vtx_queue_exception(struct vtx_vcpu *vcpu, u8 vector)
+{
+	queue(vcpu, vector, false, 0);
+}
+
+/**
+ * vtx_queue_exception_error() - the same with an error code
+ * @vcpu:   the vCPU; VMCS current
+ * @vector: exception vector
+ * @error:  error code
+ */
+void vtx_queue_exception_error(struct vtx_vcpu *vcpu, u8 vector, u32 error)
+{
+	queue(vcpu, vector, true, error);
+}
+
+/**
+ * vtx_queue_gp() - #GP(0)
+ * @vcpu: the vCPU; VMCS current
+ */
+void vtx_queue_gp(struct vtx_vcpu *vcpu)
+{
+	queue(vcpu, GP_VECTOR, true, 0);
+}
+
+/**
+ * vtx_queue_pf() - #PF
+ * @vcpu:  the vCPU; VMCS current
+ * @cr2:   faulting linear address
+ * @error: error code
+ */
+void vtx_queue_pf(struct vtx_vcpu *vcpu, u64 cr2, u32 error)
+{
+	vcpu->cr2 = cr2;
+	queue(vcpu, PF_VECTOR, true, error);
+}
+
+/**
+ * vtx_queue_db() - #DB
+ * @vcpu: the vCPU; VMCS current
+ * @dr6:  condition bits, as in the exit qualification
+ *
+ * SDM vol. 3 "Debug Exceptions": B0-B3 and BS report this one, DR7.GD clears.
+ */
+void vtx_queue_db(struct vtx_vcpu *vcpu, u64 dr6)
+{
+	vcpu->dr6 = (vcpu->dr6 & ~0xfULL) | dr6;
+	if (vcpu->dr7 & VTX_DR7_GD) {
+		vcpu->dr7 &= ~VTX_DR7_GD;
+		vmcs_writel(GUEST_DR7, vcpu->dr7);
+	}
+	queue(vcpu, DB_VECTOR, false, 0);
+}
+
+/**
+ * vtx_retire() - an instruction that vtx executed for the guest is done
+ * @vcpu: the vCPU; VMCS current
+ * @rip:  the next instruction
+ *
+ * What the end of an instruction means besides RIP: the STI and MOV SS shadows
+ * are over, and with RFLAGS.TF a single-step #DB is pending (SDM vol. 3 "Debug
+ * Exceptions", "Pending Debug Exceptions" for guest non-register state).
+ */
+void vtx_retire(struct vtx_vcpu *vcpu, u64 rip)
+{
+	u32 blocked = vmcs_read32(GUEST_INTERRUPTIBILITY_INFO);
+
+	vmcs_writel(GUEST_RIP, rip);
+	if (unlikely(blocked & BLOCKED_STI_MOVSS))
+		vmcs_write32(GUEST_INTERRUPTIBILITY_INFO,
+			     blocked & ~BLOCKED_STI_MOVSS);
+	if (unlikely(vmcs_readl(GUEST_RFLAGS) & X86_EFLAGS_TF))
+		vmcs_writel(GUEST_PENDING_DBG_EXCEPTIONS, VTX_DR6_BS);
+}
+
+/**
+ * vtx_next_rip() - address of the next instruction
+ * @rip: this one's
+ * @len: its length
+ *
+ * SDM vol. 3 "Checks on Guest RIP, RFLAGS, and SSP": outside 64-bit mode bits
+ * 63:32 are 0, the instruction pointer wraps.
+ *
+ * Return: the address; VMCS current.
+ */
+u64 vtx_next_rip(u64 rip, u32 len)
+{
+	u64 next = rip + len;
+
+	/* Only then can the mode matter. */
+	if (unlikely((next ^ rip) & ~0xffffffffULL) && vtx_code_bits() != 64)
+		next = (u32)next;
+	return next;
+}
+
+/**
+ * vtx_skip_insn() - retire the instruction that caused this VM exit
+ * @vcpu: the vCPU; VMCS current since the exit
+ *
+ * Return: VTX_RESUME.
+ */
+int vtx_skip_insn(struct vtx_vcpu *vcpu)
+{
+	vtx_retire(vcpu, vtx_next_rip(vmcs_readl(GUEST_RIP),
+				      vmcs_read32(VM_EXIT_INSTRUCTION_LEN)));
+	return VTX_RESUME;
+}
+
+/**
+ * vtx_event_save_vectoring() - the exit interrupted the delivery of an event
+ * @vcpu:     the vCPU; VMCS current
+ * @idt_info: IDT-vectoring information field, valid
+ *
+ * It is injected again at the next entry unless the handler queues an
+ * exception on top.
+ */
+void vtx_event_save_vectoring(struct vtx_vcpu *vcpu, u32 idt_info)
+{
+	struct vtx_event *e = &vcpu->event;
+	u32 type = idt_info & VECTORING_INFO_TYPE_MASK;
+
+	/* Bit 12 is undefined here and reserved there. */
+	e->info = idt_info & ~INTR_INFO_UNBLOCK_NMI;
+	if (idt_info & VECTORING_INFO_DELIVER_CODE_MASK)
+		e->error = vmcs_read32(IDT_VECTORING_ERROR_CODE);
+	if (type == INTR_TYPE_SOFT_INTR || type == INTR_TYPE_SOFT_EXCEPTION ||
+	    type == INTR_TYPE_PRIV_SW_EXCEPTION)
+		e->insn_len = vmcs_read32(VM_EXIT_INSTRUCTION_LEN);
+	/* SDM vol. 3: an injected NMI needs blocking by NMI clear. */
+	if (type == INTR_TYPE_NMI_INTR)
+		vmcs_write32(GUEST_INTERRUPTIBILITY_INFO,
+			     vmcs_read32(GUEST_INTERRUPTIBILITY_INFO) &
+			     ~GUEST_INTR_STATE_NMI);
+}
+
+/**
+ * vtx_event_irq_allowed() - could an external interrupt be injected now?
+ * @vcpu: the vCPU; VMCS current
+ *
+ * Return: true if IF is set, no STI or MOV SS shadow, nothing else queued.
+ */
+bool vtx_event_irq_allowed(const struct vtx_vcpu *vcpu)
+{
+	return !vcpu->event.info && !vcpu->event.nmi && vcpu->event.irq < 0 &&
+	       (vmcs_readl(GUEST_RFLAGS) & X86_EFLAGS_IF) &&
+	       !(vmcs_read32(GUEST_INTERRUPTIBILITY_INFO) & BLOCKED_STI_MOVSS);
+}
+
+/* Turn what waits into an event if the guest can take it now. */
+static void take_waiting(struct vtx_event *e)
+{
+	u32 blocked = vmcs_read32(GUEST_INTERRUPTIBILITY_INFO);
+
+	if (e->nmi && !(blocked & (BLOCKED_STI_MOVSS | GUEST_INTR_STATE_NMI))) {
+		e->nmi = false;
+		e->info = X86_TRAP_NMI | INTR_TYPE_NMI_INTR | INTR_INFO_VALID_MASK;
+	} else if (e->irq >= 0 && !(blocked & BLOCKED_STI_MOVSS) &&
+		   (vmcs_readl(GUEST_RFLAGS) & X86_EFLAGS_IF)) {
+		e->info = e->irq | INTR_TYPE_EXT_INTR | INTR_INFO_VALID_MASK;
+		e->irq = -1;
+	}
+}
+
+/**
+ * vtx_event_inject() - write the VM-entry interruption fields
+ * @vcpu: the vCPU; VMCS current
+ *
+ * Context: IRQs off, nothing between here and VM entry can fail: the CPU clears
+ * the valid bit at VM exit.
+ */
+void vtx_event_inject(struct vtx_vcpu *vcpu)
+{
+	struct vtx_event *e = &vcpu->event;
+
+	if (!e->info)
+		take_waiting(e);
+	if (e->info) {
+		if (e->info & INTR_INFO_DELIVER_CODE_MASK)
+			vmcs_write32(VM_ENTRY_EXCEPTION_ERROR_CODE, e->error);
+		vmcs_write32(VM_ENTRY_INSTRUCTION_LEN, e->insn_len);
+		vmcs_write32(VM_ENTRY_INTR_INFO_FIELD, e->info);
+		e->info = 0;
+	}
+}
+
+/**
+ * vtx_event_update_windows() - exit as soon as what waits can be delivered
+ * @vcpu: the vCPU; VMCS current
+ */
+void vtx_event_update_windows(struct vtx_vcpu *vcpu)
+{
+	struct vtx_event *e = &vcpu->event;
+	u32 want = 0;
+
+	if (e->nmi)
+		want |= CPU_BASED_NMI_WINDOW_EXITING;
+	if (e->irq >= 0 || e->user_window)
+		want |= CPU_BASED_INTR_WINDOW_EXITING;
+	if (want == e->window)
+		return;
+	e->window = want;
+	vmcs_write32(CPU_BASED_VM_EXEC_CONTROL, vtx_caps.cpu | want);
+}

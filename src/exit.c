@@ -1,0 +1,395 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * exit.c - why the guest came out, and what to do about it
+ *
+ * Owns the table of all exit reasons and the small handlers. Two kinds:
+ *
+ *	fast	called by the run loop where it stands: preemption off, VMCS
+ *		current, guest FPU and MSRs in the CPU. May not sleep.
+ *	slow	called after the run loop has given all that back, with exit
+ *		information in vcpu->exit. May sleep; brackets its accesses to
+ *		the VMCS with vtx_vcpu_load() and vtx_vcpu_put().
+ *
+ * A handler returns VTX_RESUME (into the guest again), VTX_TO_USER (vcpu->run
+ * is filled in), a negative errno for KVM_RUN; a fast one also VTX_SLOW.
+ *
+ * SDM vol. 3 "VM-Exit Information Fields", appendix "VMX Basic Exit Reasons".
+ */
+#include "exit.h"
+
+#include <linux/errno.h>
+#include <linux/kernel.h>
+
+#include <asm/mce.h>
+#include <asm/processor-flags.h>
+
+#include "cpuid.h"
+#include "cr.h"
+#include "event.h"
+#include "exit_cr.h"
+#include "exit_io.h"
+#include "fault.h"
+#include "host.h"
+#include "internal_error.h"
+#include "mmio.h"
+#include "msr.h"
+#include "vmcs_init.h"
+#include "vmx_insn.h"
+#include "vtx.h"
+
+/* Exceptions that vtx intercepts to look at, not to keep. */
+static int handle_exception(struct vtx_vcpu *vcpu)
+{
+	u32 info = vmcs_read32(VM_EXIT_INTR_INFO);
+	u8 vector = info & INTR_INFO_VECTOR_MASK;
+
+	/* Host NMIs and machine checks were served by the run loop. */
+	if ((info & INTR_INFO_INTR_TYPE_MASK) == INTR_TYPE_NMI_INTR ||
+	    vector == MC_VECTOR)
+		return VTX_RESUME;
+	switch (vector) {
+	case DB_VECTOR:
+		vtx_queue_db(vcpu, vmcs_readl(EXIT_QUALIFICATION) &
+			     VTX_DR6_CONDITIONS);
+		return VTX_RESUME;
+	case AC_VECTOR:
+		vtx_queue_exception_error(vcpu, AC_VECTOR,
+					  vmcs_read32(VM_EXIT_INTR_ERROR_CODE));
+		return VTX_RESUME;
+	default:
+		return vtx_internal_error(vcpu, KVM_INTERNAL_ERROR_UNEXPECTED_EXIT_REASON);
+	}
+}
+
+static int handle_nothing(struct vtx_vcpu *vcpu)
+{
+	return VTX_RESUME;
+}
+
+static int handle_triple_fault(struct vtx_vcpu *vcpu)
+{
+	vcpu->run->exit_reason = KVM_EXIT_SHUTDOWN;
+	return VTX_TO_USER;
+}
+
+static int handle_interrupt_window(struct vtx_vcpu *vcpu)
+{
+	if (!vcpu->event.user_window)
+		return VTX_RESUME;
+	vcpu->run->exit_reason = KVM_EXIT_IRQ_WINDOW_OPEN;
+	return VTX_TO_USER;
+}
+
+/* Hardware task switches have no VMX support beyond the exit. */
+static int handle_task_switch(struct vtx_vcpu *vcpu)
+{
+	return vtx_internal_error(vcpu, KVM_INTERNAL_ERROR_EMULATION);
+}
+
+static int handle_cpuid(struct vtx_vcpu *vcpu)
+{
+	vtx_cpuid_exec(vcpu);
+	return vtx_skip_insn(vcpu);
+}
+
+static int handle_hlt(struct vtx_vcpu *vcpu)
+{
+	vtx_skip_insn(vcpu);
+	vcpu->run->exit_reason = KVM_EXIT_HLT;
+	return VTX_TO_USER;
+}
+
+/* INVD would drop the host's dirty lines; WBINVD is the same to the guest. */
+static int handle_skip(struct vtx_vcpu *vcpu)
+{
+	return vtx_skip_insn(vcpu);
+}
+
+static int handle_gp(struct vtx_vcpu *vcpu)
+{
+	vtx_queue_gp(vcpu);
+	return VTX_RESUME;
+}
+
+/* VMX, MONITOR, ENCLS...: not in this guest's CPUID. */
+static int handle_ud(struct vtx_vcpu *vcpu)
+{
+	vtx_queue_exception(vcpu, UD_VECTOR);
+	return VTX_RESUME;
+}
+
+/* KVM's hypercall interface with no hypercall in it; user mode: -EPERM. */
+static int handle_vmcall(struct vtx_vcpu *vcpu)
+{
+	long r = vtx_cpl() ? -EPERM : -ENOSYS;
+
+	vcpu->regs[VTX_RAX] = vtx_code_bits() == 64 ? (u64)r : (u32)r;
+	return vtx_skip_insn(vcpu);
+}
+
+static int handle_rdmsr(struct vtx_vcpu *vcpu)
+{
+	u64 data;
+
+	if (vtx_msr_get(vcpu, vcpu->regs[VTX_RCX], &data)) {
+		vtx_queue_gp(vcpu);
+		return VTX_RESUME;
+	}
+	vcpu->regs[VTX_RAX] = (u32)data;
+	vcpu->regs[VTX_RDX] = data >> 32;
+	return vtx_skip_insn(vcpu);
+}
+
+/* Slow: the swapped MSRs are loaded on the way in. */
+static int handle_wrmsr(struct vtx_vcpu *vcpu)
+{
+	u64 data = (u32)vcpu->regs[VTX_RAX] | vcpu->regs[VTX_RDX] << 32;
+
+	vtx_vcpu_load(vcpu);
+	if (vtx_msr_set(vcpu, vcpu->regs[VTX_RCX], data, true))
+		vtx_queue_gp(vcpu);
+	else
+		vtx_retire(vcpu, vtx_next_rip(vmcs_readl(GUEST_RIP),
+					      vcpu->exit.insn_len));
+	vtx_vcpu_put(vcpu);
+	return VTX_RESUME;
+}
+
+/* SDM vol. 1 "XSETBV": x87 always, AVX needs SSE, AVX-512 all three and AVX. */
+static bool xcr0_valid(u64 xcr0)
+{
+	const u64 avx512 = 0xe0;
+
+	if (!(xcr0 & 1) || (xcr0 & ~vtx_fpu_xcr0_supported()))
+		return false;
+	if ((xcr0 & 4) && !(xcr0 & 2))
+		return false;
+	if (xcr0 & avx512)
+		return (xcr0 & avx512) == avx512 && (xcr0 & 4);
+	return true;
+}
+
+static int handle_xsetbv(struct vtx_vcpu *vcpu)
+{
+	u64 xcr0 = (u32)vcpu->regs[VTX_RAX] | vcpu->regs[VTX_RDX] << 32;
+
+	if (vtx_cpl() || (u32)vcpu->regs[VTX_RCX] || !xcr0_valid(xcr0)) {
+		vtx_queue_gp(vcpu);
+		return VTX_RESUME;
+	}
+	vcpu->xcr0 = xcr0;
+	return vtx_skip_insn(vcpu);
+}
+
+#define EPT_FETCH	BIT(2)
+#define EPT_WRITE	BIT(1)
+
+static int handle_ept_violation(struct vtx_vcpu *vcpu)
+{
+	u64 qual = vmcs_readl(EXIT_QUALIFICATION);
+	int r = vtx_fault_fast(vcpu, vmcs_read64(GUEST_PHYSICAL_ADDRESS),
+			       qual & EPT_WRITE);
+
+	if (r < 0)
+		return r;
+	return r == VTX_FAULT_MAPPED ? VTX_RESUME : VTX_SLOW;
+}
+
+static int handle_ept_violation_slow(struct vtx_vcpu *vcpu)
+{
+	int r = vtx_fault_slow(vcpu, vcpu->exit.gpa, vcpu->exit.qual & EPT_WRITE);
+
+	if (r < 0)
+		return r;
+	if (r == VTX_FAULT_MAPPED)
+		return VTX_RESUME;
+	/* No device answers while the CPU delivers an event. */
+	if (vcpu->event.info)
+		return vtx_internal_error(vcpu, KVM_INTERNAL_ERROR_DELIVERY_EV);
+	if (vcpu->exit.qual & EPT_FETCH)
+		return vtx_emulation_failure(vcpu, NULL, 0);
+	return vtx_mmio_exit(vcpu);
+}
+
+static int handle_unknown(struct vtx_vcpu *vcpu)
+{
+	return vtx_internal_error(vcpu, KVM_INTERNAL_ERROR_UNEXPECTED_EXIT_REASON);
+}
+
+/**
+ * struct exit_row - one exit reason
+ * @fast:	see above; NULL: straight to @slow
+ * @slow:	see above
+ * @vectoring:	the exit can interrupt the delivery of an event (SDM vol. 3
+ *		"Information for VM Exits That Occur During Event Delivery")
+ */
+struct exit_row {
+	int (*fast)(struct vtx_vcpu *vcpu);
+	int (*slow)(struct vtx_vcpu *vcpu);
+	bool vectoring;
+};
+
+#define NEVER	{ .fast = handle_unknown }	/* its control is off */
+#define UD	{ .fast = handle_ud }
+
+/* Every reason of SDM vol. 3 table "Basic Exit Reasons", used or not. */
+static const struct exit_row rows[] = {
+	[EXIT_REASON_EXCEPTION_NMI] = { .fast = handle_exception, .vectoring = true },
+	[EXIT_REASON_EXTERNAL_INTERRUPT] = { .fast = handle_nothing },
+	[EXIT_REASON_TRIPLE_FAULT] = { .fast = handle_triple_fault },
+	[EXIT_REASON_INIT_SIGNAL] = { .fast = handle_nothing },
+	[EXIT_REASON_SIPI_SIGNAL] = NEVER,
+	[5] = NEVER,	/* I/O SMI: dual-monitor treatment */
+	[6] = NEVER,	/* other SMI: likewise */
+	[EXIT_REASON_INTERRUPT_WINDOW] = { .fast = handle_interrupt_window },
+	[EXIT_REASON_NMI_WINDOW] = { .fast = handle_nothing },
+	[EXIT_REASON_TASK_SWITCH] = { .fast = handle_task_switch, .vectoring = true },
+	[EXIT_REASON_CPUID] = { .fast = handle_cpuid },
+	[11] = UD,	/* GETSEC: CR4.SMXE is never set */
+	[EXIT_REASON_HLT] = { .fast = handle_hlt },
+	[EXIT_REASON_INVD] = { .fast = handle_skip },
+	[EXIT_REASON_INVLPG] = NEVER,
+	[EXIT_REASON_RDPMC] = { .fast = handle_gp },
+	[EXIT_REASON_RDTSC] = NEVER,
+	[17] = UD,	/* RSM outside SMM */
+	[EXIT_REASON_VMCALL] = { .fast = handle_vmcall },
+	[EXIT_REASON_VMCLEAR] = UD,
+	[EXIT_REASON_VMLAUNCH] = UD,
+	[EXIT_REASON_VMPTRLD] = UD,
+	[EXIT_REASON_VMPTRST] = UD,
+	[EXIT_REASON_VMREAD] = UD,
+	[EXIT_REASON_VMRESUME] = UD,
+	[EXIT_REASON_VMWRITE] = UD,
+	[EXIT_REASON_VMOFF] = UD,
+	[EXIT_REASON_VMON] = UD,
+	/* Slow: nothing but the PDPTEs, which every entry from there loads. */
+	[EXIT_REASON_CR_ACCESS] = { .fast = vtx_exit_cr, .slow = handle_nothing },
+	[EXIT_REASON_DR_ACCESS] = { .fast = vtx_exit_dr },
+	[EXIT_REASON_IO_INSTRUCTION] = { .fast = vtx_pio_exit, .slow = vtx_pio_exit_string },
+	[EXIT_REASON_MSR_READ] = { .fast = handle_rdmsr },
+	[EXIT_REASON_MSR_WRITE] = { .slow = handle_wrmsr },
+	[EXIT_REASON_INVALID_STATE] = NEVER,	/* has bit 31 set */
+	[EXIT_REASON_MSR_LOAD_FAIL] = NEVER,	/* likewise */
+	[35] = NEVER,	/* reserved */
+	[EXIT_REASON_MWAIT_INSTRUCTION] = UD,
+	[EXIT_REASON_MONITOR_TRAP_FLAG] = NEVER,
+	[38] = NEVER,	/* reserved */
+	[EXIT_REASON_MONITOR_INSTRUCTION] = UD,
+	[EXIT_REASON_PAUSE_INSTRUCTION] = NEVER,
+	[EXIT_REASON_MCE_DURING_VMENTRY] = NEVER,	/* has bit 31 set */
+	[42] = NEVER,	/* reserved */
+	[EXIT_REASON_TPR_BELOW_THRESHOLD] = NEVER,
+	[EXIT_REASON_APIC_ACCESS] = NEVER,
+	[EXIT_REASON_EOI_INDUCED] = NEVER,
+	[EXIT_REASON_GDTR_IDTR] = NEVER,
+	[EXIT_REASON_LDTR_TR] = NEVER,
+	[EXIT_REASON_EPT_VIOLATION] = { .fast = handle_ept_violation,
+					.slow = handle_ept_violation_slow,
+					.vectoring = true },
+	[EXIT_REASON_EPT_MISCONFIG] = NEVER,	/* ept_entry.h makes none */
+	[EXIT_REASON_INVEPT] = UD,
+	[EXIT_REASON_RDTSCP] = NEVER,
+	[EXIT_REASON_PREEMPTION_TIMER] = NEVER,
+	[EXIT_REASON_INVVPID] = UD,
+	[EXIT_REASON_WBINVD] = { .fast = handle_skip },
+	[EXIT_REASON_XSETBV] = { .fast = handle_xsetbv },
+	[EXIT_REASON_APIC_WRITE] = NEVER,
+	[EXIT_REASON_RDRAND] = NEVER,
+	[EXIT_REASON_INVPCID] = NEVER,
+	[EXIT_REASON_VMFUNC] = UD,
+	[EXIT_REASON_ENCLS] = UD,
+	[EXIT_REASON_RDSEED] = NEVER,
+	[EXIT_REASON_PML_FULL] = NEVER,
+	[EXIT_REASON_XSAVES] = UD,
+	[EXIT_REASON_XRSTORS] = UD,
+	[65] = UD,	/* PCONFIG */
+	[66] = NEVER,	/* SPP-related event */
+	[EXIT_REASON_UMWAIT] = UD,
+	[EXIT_REASON_TPAUSE] = UD,
+	[69] = UD,	/* LOADIWKEY */
+	[70] = UD,	/* ENCLV */
+	[71] = NEVER,	/* reserved */
+	[72] = NEVER,	/* ENQCMD PASID translation failure */
+	[73] = NEVER,	/* ENQCMDS PASID translation failure */
+	[EXIT_REASON_BUS_LOCK] = NEVER,
+	[EXIT_REASON_NOTIFY] = NEVER,
+	[76] = UD,	/* SEAMCALL */
+	[77] = UD,	/* TDCALL */
+};
+
+static const struct exit_row unknown_row = NEVER;
+
+static const struct exit_row *row_of(const struct vtx_vcpu *vcpu)
+{
+	u16 reason = vcpu->exit.reason;
+
+	return reason < ARRAY_SIZE(rows) ? &rows[reason] : &unknown_row;
+}
+
+static void save_vectoring(struct vtx_vcpu *vcpu)
+{
+	u32 info = vmcs_read32(IDT_VECTORING_INFO_FIELD);
+
+	if (unlikely(info & VECTORING_INFO_VALID_MASK))
+		vtx_event_save_vectoring(vcpu, info);
+}
+
+/**
+ * vtx_exit_fast() - handle the exit in vcpu->exit.reason if that needs no sleep
+ * @vcpu: the vCPU
+ *
+ * Context: preemption off, IRQs on, VMCS current since the exit.
+ * Return: see the head of this file.
+ */
+int vtx_exit_fast(struct vtx_vcpu *vcpu)
+{
+	const struct exit_row *row;
+	int r;
+
+	if (unlikely(vcpu->exit.reason & VMX_EXIT_REASONS_FAILED_VMENTRY))
+		return vtx_fail_entry(vcpu, vcpu->exit.reason);
+	row = row_of(vcpu);
+	if (row->vectoring)
+		save_vectoring(vcpu);
+	if (!row->fast)
+		return VTX_SLOW;
+	r = row->fast(vcpu);
+	if (unlikely(vcpu->event.shutdown)) {
+		vcpu->event.shutdown = false;
+		vcpu->event.info = 0;
+		return handle_triple_fault(vcpu);
+	}
+	return r;
+}
+
+/**
+ * vtx_exit_snapshot() - save what a slow handler needs of the VMCS
+ * @vcpu: the vCPU
+ *
+ * Context: as vtx_exit_fast(), after it returned VTX_SLOW.
+ */
+void vtx_exit_snapshot(struct vtx_vcpu *vcpu)
+{
+	vcpu->exit.qual = vmcs_readl(EXIT_QUALIFICATION);
+	vcpu->exit.gpa = vmcs_read64(GUEST_PHYSICAL_ADDRESS);
+	vcpu->exit.insn_len = vmcs_read32(VM_EXIT_INSTRUCTION_LEN);
+}
+
+/**
+ * vtx_exit_slow() - handle an exit that may sleep
+ * @vcpu: the vCPU
+ *
+ * Context: may sleep.
+ * Return: see the head of this file.
+ */
+int vtx_exit_slow(struct vtx_vcpu *vcpu)
+{
+	int r = row_of(vcpu)->slow(vcpu);
+
+	if (unlikely(vcpu->event.shutdown)) {
+		vcpu->event.shutdown = false;
+		vcpu->event.info = 0;
+		return handle_triple_fault(vcpu);
+	}
+	return r;
+}

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef _VTX_EXIT_H
+#define _VTX_EXIT_H
+
+struct vtx_vcpu;
+
+int vtx_exit_fast(struct vtx_vcpu *vcpu);
+void vtx_exit_snapshot(struct vtx_vcpu *vcpu);
+int vtx_exit_slow(struct vtx_vcpu *vcpu);
+
+#endif /* _VTX_EXIT_H */

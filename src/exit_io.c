@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * exit_io.c - port I/O exits
+ *
+ * Every port belongs to the VMM: KVM_EXIT_IO, data in the second page of the
+ * run page's mapping. The instruction is retired by the next KVM_RUN, unless
+ * the VMM has moved RIP in between (a reset by port write).
+ *
+ * SDM vol. 3 "Exit Qualification for I/O Instructions", "VM-Exit
+ * Instruction-Information Field as Used for INS and OUTS".
+ */
+#include "exit_io.h"
+
+#include <linux/errno.h>
+#include <linux/mm.h>
+#include <linux/string.h>
+
+#include <asm/processor-flags.h>
+
+#include "cr.h"
+#include "event.h"
+#include "gwalk.h"
+#include "internal_error.h"
+#include "vmcs_init.h"
+#include "vmx_insn.h"
+#include "vtx.h"
+
+#define QUAL_SIZE(q)	(((q) & 7) + 1)
+#define QUAL_IN		BIT(3)
+#define QUAL_STRING	BIT(4)
+#define QUAL_REP	BIT(5)
+#define QUAL_PORT(q)	((q) >> 16 & 0xffff)
+
+static void *pio_data(struct vtx_vcpu *vcpu)
+{
+	return page_address(vcpu->pages[KVM_PIO_PAGE_OFFSET]);
+}
+
+static int to_user(struct vtx_vcpu *vcpu, u64 qual)
+{
+	struct kvm_run *run = vcpu->run;
+
+	run->exit_reason = KVM_EXIT_IO;
+	run->io.direction = qual & QUAL_IN ? KVM_EXIT_IO_IN : KVM_EXIT_IO_OUT;
+	run->io.size = vcpu->pio.size;
+	run->io.port = QUAL_PORT(qual);
+	run->io.count = vcpu->pio.count;
+	run->io.data_offset = KVM_PIO_PAGE_OFFSET * PAGE_SIZE;
+	return VTX_TO_USER;
+}
+
+/**
+ * vtx_pio_exit() - IN, OUT; the string forms are left to the slow handler
+ * @vcpu: the vCPU; VMCS current since the exit
+ *
+ * Return: VTX_TO_USER or VTX_SLOW.
+ */
+int vtx_pio_exit(struct vtx_vcpu *vcpu)
+{
+	u64 qual = vmcs_readl(EXIT_QUALIFICATION);
+	struct vtx_pio *pio = &vcpu->pio;
+
+	if (qual & QUAL_STRING)
+		return VTX_SLOW;
+	pio->rip = vmcs_readl(GUEST_RIP);
+	pio->next_rip = vtx_next_rip(pio->rip, vmcs_read32(VM_EXIT_INSTRUCTION_LEN));
+	pio->size = QUAL_SIZE(qual);
+	pio->count = 1;
+	pio->in = qual & QUAL_IN;
+	if (!pio->in)
+		memcpy(pio_data(vcpu), &vcpu->regs[VTX_RAX], 4);
+	vcpu->pending = VTX_IO_PIO;
+	return to_user(vcpu, qual);
+}
+
+static u64 reg_mask(unsigned int addr_size)
+{
+	return addr_size == 8 ? ~0ULL : (1ULL << (addr_size * 8)) - 1;
+}
+
+/* 16-bit addresses leave the upper bits of a register, 32-bit ones clear them. */
+static void reg_add(u64 *reg, s64 value, unsigned int addr_size)
+{
+	u64 mask = reg_mask(addr_size);
+	u64 keep = addr_size == 2 ? *reg & ~mask : 0;
+
+	*reg = keep | ((*reg + value) & mask);
+}
+
+/* Elements that one exit may carry: to the end of the page, forwards only. */
+static u32 batch(const struct vtx_pio *pio, u64 offset, u64 left)
+{
+	u64 n = (PAGE_SIZE - offset_in_page(pio->gva)) / pio->size;
+	u64 to_wrap = (reg_mask(pio->addr_size) - offset) / pio->size;
+
+	/* An element may cross the page, the batch may not. */
+	n = min(n, to_wrap);
+	return max_t(u64, min(n, left), 1);
+}
+
+static int string_fault(struct vtx_vcpu *vcpu, int error)
+{
+	/* #PF is queued; device memory as the other operand is not done. */
+	return error == -EFAULT ? VTX_RESUME :
+				  vtx_emulation_failure(vcpu, NULL, 0);
+}
+
+/* OUTS reads its data. INS: a page fault comes before the device is asked. */
+static int touch_operand(struct vtx_vcpu *vcpu, const struct vtx_gwalk *w)
+{
+	const struct vtx_pio *pio = &vcpu->pio;
+	unsigned int len = pio->count * pio->size;
+
+	if (pio->in)
+		return vtx_gva_check_write(vcpu, w, pio->gva, len);
+	return vtx_gva_read(vcpu, w, pio->gva, pio_data(vcpu), len, 0);
+}
+
+/**
+ * vtx_pio_exit_string() - INS, OUTS
+ * @vcpu: the vCPU; exit information in vcpu->exit
+ *
+ * Context: may sleep.
+ * Return: VTX_RESUME, VTX_TO_USER.
+ */
+int vtx_pio_exit_string(struct vtx_vcpu *vcpu)
+{
+	u64 qual = vcpu->exit.qual;
+	struct vtx_pio *pio = &vcpu->pio;
+	struct vtx_gwalk w;
+	u64 left, offset;
+	unsigned int seg;
+	gva_t gva, end;
+	bool ok;
+	u32 info;
+	int r;
+
+	vtx_vcpu_load(vcpu);
+	vtx_gwalk_init(&w);
+	info = vmcs_read32(VMX_INSTRUCTION_INFO);
+	pio->rip = vmcs_readl(GUEST_RIP);
+	pio->next_rip = vtx_next_rip(pio->rip, vcpu->exit.insn_len);
+	pio->size = QUAL_SIZE(qual);
+	pio->in = qual & QUAL_IN;
+	pio->rep = qual & QUAL_REP;
+	pio->addr_size = 2 << ((info >> 7) & 7);
+	seg = pio->in ? VTX_SEG_ES : (info >> 15) & 7;
+	left = pio->rep ? vcpu->regs[VTX_RCX] & reg_mask(pio->addr_size) : 1;
+	offset = vcpu->regs[pio->in ? VTX_RDI : VTX_RSI] & reg_mask(pio->addr_size);
+	ok = vtx_linear(&w, seg, offset, pio->size, pio->in, &gva);
+	pio->gva = gva;
+	if (!left)
+		vtx_retire(vcpu, pio->next_rip);
+	else if (!ok)
+		vtx_queue_exception_error(vcpu, seg == VTX_SEG_SS ? SS_VECTOR :
+					  GP_VECTOR, 0);
+	pio->count = 1;
+	if (left && ok && !(w.rflags & X86_EFLAGS_DF)) {
+		pio->count = batch(pio, offset, left);
+		/* The limit may be nearer than the page's end. */
+		if (!vtx_linear(&w, seg, offset, pio->count * pio->size, pio->in, &end))
+			pio->count = 1;
+	}
+	vtx_vcpu_put(vcpu);
+	if (!left || !ok)
+		return VTX_RESUME;
+
+	r = touch_operand(vcpu, &w);
+	if (r)
+		return string_fault(vcpu, r);
+	vcpu->pending = VTX_IO_STRING;
+	return to_user(vcpu, qual);
+}
+
+static void retire_string(struct vtx_vcpu *vcpu, u64 rflags)
+{
+	const struct vtx_pio *pio = &vcpu->pio;
+	s64 step = (s64)pio->count * pio->size;
+	u64 *index = &vcpu->regs[pio->in ? VTX_RDI : VTX_RSI];
+	bool last = true;
+
+	reg_add(index, rflags & X86_EFLAGS_DF ? -step : step, pio->addr_size);
+	if (pio->rep) {
+		reg_add(&vcpu->regs[VTX_RCX], -(s64)pio->count, pio->addr_size);
+		last = !(vcpu->regs[VTX_RCX] & reg_mask(pio->addr_size));
+	}
+	if (last)
+		vtx_retire(vcpu, pio->next_rip);
+}
+
+static void retire_single(struct vtx_vcpu *vcpu)
+{
+	const struct vtx_pio *pio = &vcpu->pio;
+
+	if (pio->in) {
+		u64 *rax = &vcpu->regs[VTX_RAX];
+		u32 data = 0;
+
+		memcpy(&data, pio_data(vcpu), pio->size);
+		if (pio->size == 4)
+			*rax = data;
+		else
+			memcpy(rax, &data, pio->size);
+	}
+	vtx_retire(vcpu, pio->next_rip);
+}
+
+/**
+ * vtx_pio_complete() - the VMM has done its part
+ * @vcpu: the vCPU with vcpu->pending PIO or STRING
+ *
+ * Context: may sleep.
+ * Return: VTX_RESUME, or VTX_TO_USER if the memory operand is gone.
+ */
+int vtx_pio_complete(struct vtx_vcpu *vcpu)
+{
+	enum vtx_pending_io pending = vcpu->pending;
+	const struct vtx_pio *pio = &vcpu->pio;
+	struct vtx_gwalk w;
+	bool moved;
+	int r;
+
+	vcpu->pending = VTX_IO_NONE;
+	vtx_vcpu_load(vcpu);
+	moved = vmcs_readl(GUEST_RIP) != pio->rip;
+	if (!moved && pending == VTX_IO_PIO)
+		retire_single(vcpu);
+	else if (!moved)
+		vtx_gwalk_init(&w);
+	vtx_vcpu_put(vcpu);
+	if (moved || pending == VTX_IO_PIO)
+		return VTX_RESUME;
+
+	if (pio->in) {
+		r = vtx_gva_write(vcpu, &w, pio->gva, pio_data(vcpu),
+				  pio->count * pio->size);
+		if (r)
+			return string_fault(vcpu, r);
+	}
+	vtx_vcpu_load(vcpu);
+	retire_string(vcpu, w.rflags);
+	vtx_vcpu_put(vcpu);
+	return VTX_RESUME;
+}

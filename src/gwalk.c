@@ -1,0 +1,374 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * gwalk.c - walk the guest's own page tables
+ *
+ * Needed where vtx acts for the guest on a linear address: string I/O, and the
+ * bytes of an instruction that touched MMIO. Sets accessed and dirty flags as
+ * the CPU would.
+ *
+ * SDM vol. 3 "Paging", "Access Rights", "Page-Fault Exceptions".
+ */
+#include "gwalk.h"
+
+#include <linux/errno.h>
+#include <linux/kernel.h>
+#include <linux/mm.h>
+
+#include <asm/processor-flags.h>
+
+#include "cr.h"
+#include "event.h"
+#include "fault.h"
+#include "vmcs_init.h"
+#include "vmx_insn.h"
+#include "vtx.h"
+
+#define PTE_P		0x1ULL
+#define PTE_W		0x2ULL
+#define PTE_U		0x4ULL
+#define PTE_A		0x20ULL
+#define PTE_D		0x40ULL
+#define PTE_PS		0x80ULL
+#define PTE_NX		(1ULL << 63)
+#define PTE_ADDR	0x000ffffffffff000ULL
+
+#define PF_PRESENT	0x1
+#define PF_RESERVED	0x8
+
+/**
+ * vtx_gwalk_init() - read the paging state
+ * @w: where to
+ *
+ * Context: VMCS current.
+ */
+void vtx_gwalk_init(struct vtx_gwalk *w)
+{
+	w->cr0 = vtx_cr0_read();
+	w->cr3 = vmcs_readl(GUEST_CR3);
+	w->cr4 = vtx_cr4_read();
+	w->efer = vmcs_read64(GUEST_IA32_EFER);
+	w->rflags = vmcs_readl(GUEST_RFLAGS);
+	w->user = vtx_cpl() == 3;
+	w->bits = vtx_code_bits();
+}
+
+/**
+ * struct paging - one paging mode
+ * @levels: of tables
+ * @bits: of the linear address per level
+ * @entry: size of an entry in bytes
+ */
+struct paging {
+	unsigned int levels;
+	unsigned int bits;
+	unsigned int entry;
+};
+
+static struct paging paging_mode(const struct vtx_gwalk *w)
+{
+	if (w->efer & EFER_LMA)
+		return (struct paging){ 4, 9, 8 };
+	if (w->cr4 & X86_CR4_PAE)
+		return (struct paging){ 3, 9, 8 };
+	return (struct paging){ 2, 10, 4 };
+}
+
+static bool large_allowed(const struct vtx_gwalk *w, const struct paging *m,
+			  unsigned int level)
+{
+	if (m->entry == 4)
+		return level == 2 && (w->cr4 & X86_CR4_PSE);
+	return level == 2 || (level == 3 && m->levels == 4);
+}
+
+/* Page-fault error bits if @rights forbid @access; @rights: PTE_W, _U, _NX. */
+static bool forbidden(const struct vtx_gwalk *w, u64 rights, u32 access)
+{
+	bool user_page = rights & PTE_U;
+	bool user = access & VTX_ACCESS_USER;
+
+	if (user && !user_page)
+		return true;
+	if (access & VTX_ACCESS_FETCH)
+		return (rights & PTE_NX) ||
+		       (!user && user_page && (w->cr4 & X86_CR4_SMEP));
+	if (!user && user_page && (w->cr4 & X86_CR4_SMAP) &&
+	    !(w->rflags & X86_EFLAGS_AC))
+		return true;
+	if (!(access & VTX_ACCESS_WRITE) || (rights & PTE_W))
+		return false;
+	return user || (w->cr0 & X86_CR0_WP);
+}
+
+static int update_entry(struct vtx_vcpu *vcpu, gpa_t at, u64 entry, u64 flags,
+			unsigned int size)
+{
+	if ((entry & flags) == flags)
+		return 0;
+	/*
+	 * Not atomic against another vCPU's walk; both only ever set flags. The
+	 * guest's software may lose an update it makes at this very moment, so
+	 * only the byte with the two flags is written.
+	 */
+	entry |= flags;
+	return vtx_guest_copy(vcpu->vm, at, &entry, 1, true);
+}
+
+static u32 fault_code(const struct vtx_gwalk *w, u32 access)
+{
+	u32 code = access & (VTX_ACCESS_WRITE | VTX_ACCESS_USER);
+
+	/* I/D is reported only where fetches have rights of their own. */
+	if ((access & VTX_ACCESS_FETCH) &&
+	    ((w->efer & EFER_NX) || (w->cr4 & X86_CR4_SMEP)))
+		code |= VTX_ACCESS_FETCH;
+	return code;
+}
+
+/**
+ * vtx_gwalk() - translate one linear address
+ * @vcpu:   the vCPU
+ * @w:      from vtx_gwalk_init()
+ * @gva:    linear address
+ * @access: VTX_ACCESS_*
+ * @gpa:    result
+ * @error:  error code of the #PF to inject
+ *
+ * Context: may sleep; VMCS need not be current.
+ * Return: 0; -EFAULT: the guest gets #PF with @error; -ENXIO: a table is not in
+ * memory.
+ */
+int vtx_gwalk(struct vtx_vcpu *vcpu, const struct vtx_gwalk *w, gva_t gva,
+	      u32 access, gpa_t *gpa, u32 *error)
+{
+	const struct paging m = paging_mode(w);
+	u64 rights = PTE_W | PTE_U, entry = 0, at = 0;
+	unsigned int level, shift;
+	u64 table;
+
+	if (!(w->efer & EFER_LMA))
+		gva = (u32)gva;
+	if (!(w->cr0 & X86_CR0_PG)) {
+		*gpa = gva;
+		return 0;
+	}
+	*error = fault_code(w, access);
+	table = w->cr3 & (m.levels == 3 ? 0xffffffe0ULL : PTE_ADDR);
+	for (level = m.levels; level; level--) {
+		shift = PAGE_SHIFT + (level - 1) * m.bits;
+		at = table + ((gva >> shift) & ((1U << m.bits) - 1)) * m.entry;
+		entry = 0;
+		if (vtx_guest_copy(vcpu->vm, at, &entry, m.entry, false))
+			return -ENXIO;
+		if (!(entry & PTE_P))
+			return -EFAULT;
+		/* PAE's PDPTEs have no rights and no flags. */
+		if (m.levels != 3 || level != 3) {
+			rights = (rights & entry & (PTE_W | PTE_U)) |
+				 ((rights | entry) & PTE_NX);
+			if (update_entry(vcpu, at, entry, PTE_A, m.entry))
+				return -ENXIO;
+		}
+		if (level == 1 || ((entry & PTE_PS) && large_allowed(w, &m, level)))
+			break;
+		table = entry & PTE_ADDR;
+	}
+	if (!(w->efer & EFER_NX))
+		rights &= ~PTE_NX;
+	if (forbidden(w, rights, access)) {
+		*error |= PF_PRESENT;
+		return -EFAULT;
+	}
+	if ((access & VTX_ACCESS_WRITE) &&
+	    update_entry(vcpu, at, entry, PTE_A | PTE_D, m.entry))
+		return -ENXIO;
+	shift = PAGE_SHIFT + (level - 1) * m.bits;
+	*gpa = (entry & PTE_ADDR & ~((1ULL << shift) - 1)) | (gva & ((1ULL << shift) - 1));
+	/* PSE-36: bits 20:13 of a 4-MByte entry are address bits 39:32. */
+	if (m.entry == 4 && level == 2)
+		*gpa |= ((entry >> 13) & 0xff) << 32;
+	return 0;
+}
+
+/**
+ * vtx_linear() - segmentation: from segment and offset to linear address
+ * @w:      from vtx_gwalk_init()
+ * @seg:    enum vtx_seg
+ * @offset: effective address
+ * @len:    bytes of the access
+ * @write:  it is a write
+ * @gva:    result
+ *
+ * SDM vol. 3 "Limit Checking", "Type Checking"; in 64-bit mode only FS and GS
+ * have a base and nothing has a limit.
+ *
+ * Context: VMCS current.
+ * Return: false for #GP(0), or #SS(0) if @seg is SS.
+ */
+bool vtx_linear(const struct vtx_gwalk *w, unsigned int seg, u64 offset,
+		unsigned int len, bool write, gva_t *gva)
+{
+	u64 base = vmcs_readl(GUEST_ES_BASE + 2 * seg);
+	u32 limit, ar;
+	u64 last;
+
+	if (w->bits == 64) {
+		if (seg != VTX_SEG_FS && seg != VTX_SEG_GS)
+			base = 0;
+		*gva = base + offset;
+		return (s64)(*gva << 16) >> 16 == (s64)*gva;
+	}
+	offset = (u32)offset;
+	limit = vmcs_read32(GUEST_ES_LIMIT + 2 * seg);
+	ar = vmcs_read32(GUEST_ES_AR_BYTES + 2 * seg);
+	last = offset + len - 1;
+	*gva = (u32)(base + offset);
+	if (ar & VMX_AR_UNUSABLE_MASK)
+		return false;
+	/* Code segments (bit 3) are never writable, data ones with bit 1. */
+	if ((w->cr0 & X86_CR0_PE) && write && (ar & 0xa) != 0x2)
+		return false;
+	/* Expand-down data: valid above the limit. */
+	if ((ar & 0xc) == 0x4)
+		return offset > limit &&
+		       last <= (ar & VMX_AR_DB_MASK ? 0xffffffffU : 0xffffU);
+	return last <= limit;
+}
+
+/**
+ * struct span - bytes at a linear address, on one or two pages
+ * @gpa: where they are
+ * @len: bytes on each; 0: no second page
+ */
+struct span {
+	gpa_t gpa[2];
+	unsigned int len[2];
+};
+
+/* All translations come first: a fault leaves memory as it was. */
+static int translate(struct vtx_vcpu *vcpu, const struct vtx_gwalk *w, gva_t gva,
+		     unsigned int len, u32 access, struct span *s)
+{
+	u32 error = 0;
+	int r, i;
+
+	access |= w->user ? VTX_ACCESS_USER : 0;
+	s->len[0] = min_t(unsigned int, len, PAGE_SIZE - offset_in_page(gva));
+	s->len[1] = len - s->len[0];
+	for (i = 0; i < 2 && s->len[i]; i++) {
+		gva_t at = i ? gva + s->len[0] : gva;
+
+		r = vtx_gwalk(vcpu, w, at, access, &s->gpa[i], &error);
+		if (r == -EFAULT) {
+			vtx_vcpu_load(vcpu);
+			vtx_queue_pf(vcpu, at, error);
+			vtx_vcpu_put(vcpu);
+		}
+		if (r)
+			return r;
+	}
+	return 0;
+}
+
+static int gva_copy(struct vtx_vcpu *vcpu, const struct vtx_gwalk *w, gva_t gva,
+		    void *buf, unsigned int len, u32 access)
+{
+	bool write = access & VTX_ACCESS_WRITE;
+	struct span s;
+	int r;
+
+	r = translate(vcpu, w, gva, len, access, &s);
+	if (r)
+		return r;
+	r = vtx_guest_copy(vcpu->vm, s.gpa[0], buf, s.len[0], write);
+	if (!r && s.len[1])
+		r = vtx_guest_copy(vcpu->vm, s.gpa[1], buf + s.len[0], s.len[1], write);
+	return r ? -ENXIO : 0;
+}
+
+/**
+ * vtx_gva_check_write() - would a write fault?
+ * @vcpu: the vCPU
+ * @w:    from vtx_gwalk_init()
+ * @gva:  linear address
+ * @len:  at most a page
+ *
+ * Context: may sleep.
+ * Return: 0; -EFAULT: #PF was queued; -ENXIO: a table is not in memory.
+ */
+int vtx_gva_check_write(struct vtx_vcpu *vcpu, const struct vtx_gwalk *w, gva_t gva,
+			unsigned int len)
+{
+	struct span s;
+
+	return translate(vcpu, w, gva, len, VTX_ACCESS_WRITE, &s);
+}
+
+/**
+ * vtx_gva_read() - read guest memory at a linear address
+ * @vcpu:   the vCPU
+ * @w:      from vtx_gwalk_init()
+ * @gva:    linear address
+ * @buf:    where to
+ * @len:    at most a page
+ * @access: 0 or VTX_ACCESS_FETCH
+ *
+ * Context: may sleep.
+ * Return: 0; -EFAULT: #PF was queued; -ENXIO: not memory.
+ */
+int vtx_gva_read(struct vtx_vcpu *vcpu, const struct vtx_gwalk *w, gva_t gva,
+		 void *buf, unsigned int len, u32 access)
+{
+	return gva_copy(vcpu, w, gva, buf, len, access);
+}
+
+/**
+ * vtx_gva_write() - write guest memory at a linear address
+ * @vcpu: the vCPU
+ * @w:    from vtx_gwalk_init()
+ * @gva:  linear address
+ * @buf:  where from
+ * @len:  at most a page
+ *
+ * Context: may sleep.
+ * Return: as vtx_gva_read().
+ */
+int vtx_gva_write(struct vtx_vcpu *vcpu, const struct vtx_gwalk *w, gva_t gva,
+		  const void *buf, unsigned int len)
+{
+	return gva_copy(vcpu, w, gva, (void *)buf, len, VTX_ACCESS_WRITE);
+}
+
+/**
+ * vtx_load_pdptes() - fill the PDPTE fields after paging came from outside
+ * @vcpu: the vCPU, VMCS not current
+ *
+ * SDM vol. 3 "PDPTE Registers": MOV to CR loads them from memory; at VM entry
+ * with EPT they come from the VMCS (SDM vol. 3 "Loading Page-Directory-Pointer-
+ * Table Entries").
+ *
+ * Context: may sleep.
+ * Return: 0, or -EFAULT if there is no such memory.
+ */
+int vtx_load_pdptes(struct vtx_vcpu *vcpu)
+{
+	u64 pdpte[4], cr3;
+	unsigned int i;
+	bool pae;
+
+	vtx_vcpu_load(vcpu);
+	pae = vtx_pae_paging(vtx_cr0_read(), vtx_cr4_read(),
+			     vmcs_read64(GUEST_IA32_EFER));
+	cr3 = vmcs_readl(GUEST_CR3);
+	vtx_vcpu_put(vcpu);
+	vcpu->pdptes_stale = false;
+	if (!pae)
+		return 0;
+	if (vtx_guest_copy(vcpu->vm, cr3 & 0xffffffe0, pdpte, sizeof(pdpte), false))
+		return -EFAULT;
+	vtx_vcpu_load(vcpu);
+	for (i = 0; i < 4; i++)
+		vmcs_write64(GUEST_PDPTR0 + 2 * i, pdpte[i]);
+	vtx_vcpu_put(vcpu);
+	return 0;
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef _VTX_GWALK_H
+#define _VTX_GWALK_H
+
+#include <linux/kvm_types.h>
+#include <linux/types.h>
+
+struct vtx_vcpu;
+
+/* Access rights to ask for: the bits of a page-fault error code. */
+#define VTX_ACCESS_WRITE	0x2
+#define VTX_ACCESS_USER		0x4
+#define VTX_ACCESS_FETCH	0x10
+
+/**
+ * struct vtx_gwalk - the guest's paging state, read once
+ * @cr0: as the guest sees it
+ * @cr3: likewise
+ * @cr4: likewise
+ * @efer: likewise
+ * @rflags: likewise
+ * @user: CPL is 3
+ * @bits: 16, 32 or 64, from the code segment
+ */
+struct vtx_gwalk {
+	u64 cr0;
+	u64 cr3;
+	u64 cr4;
+	u64 efer;
+	u64 rflags;
+	bool user;
+	unsigned int bits;
+};
+
+void vtx_gwalk_init(struct vtx_gwalk *w);
+int vtx_gwalk(struct vtx_vcpu *vcpu, const struct vtx_gwalk *w, gva_t gva,
+	      u32 access, gpa_t *gpa, u32 *error);
+bool vtx_linear(const struct vtx_gwalk *w, unsigned int seg, u64 offset,
+		unsigned int len, bool write, gva_t *gva);
+int vtx_gva_check_write(struct vtx_vcpu *vcpu, const struct vtx_gwalk *w, gva_t gva,
+			unsigned int len);
+int vtx_gva_read(struct vtx_vcpu *vcpu, const struct vtx_gwalk *w, gva_t gva,
+		 void *buf, unsigned int len, u32 access);
+int vtx_gva_write(struct vtx_vcpu *vcpu, const struct vtx_gwalk *w, gva_t gva,
+		  const void *buf, unsigned int len);
+int vtx_load_pdptes(struct vtx_vcpu *vcpu);
+
+#endif /* _VTX_GWALK_H */

@@ -1,0 +1,436 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * host.c - host state that a run borrows and gives back
+ *
+ * Two pairs. vtx_host_enter()/vtx_host_leave() bracket a stay in the run loop
+ * (preemption off all the way): FPU, MSRs that only user mode needs, segment
+ * registers, descriptor-table limits. vtx_host_before_entry()/_after_exit()
+ * bracket one VM entry (IRQs off): what interrupt handlers must not see.
+ *
+ * What VM exit does to the host: SDM vol. 3 "Loading Host State".
+ */
+#include "host.h"
+
+#include <linux/hw_breakpoint.h>
+#include <linux/mm.h>
+#include <linux/percpu.h>
+#include <linux/slab.h>
+
+#include <asm/debugreg.h>
+#include <asm/desc.h>
+#include <asm/fpu/api.h>
+#include <asm/fpu/xcr.h>
+#include <asm/hardirq.h>
+#include <asm/msr.h>
+#include <asm/tlbflush.h>
+#include <asm/vmx.h>
+
+#include "caps.h"
+#include "compat.h"
+#include "vmx_insn.h"
+#include "vtx.h"
+
+/* x87, SSE, AVX and the three of AVX-512: no MPX, PKRU, PT, AMX, CET. */
+#define FPU_MASK	0xe7ULL
+
+static u64 host_xcr0 __ro_after_init;
+static u64 fpu_mask __ro_after_init;
+static unsigned int fpu_size __ro_after_init;
+static struct kmem_cache *fpu_cache;
+
+/* L1TF: how the L1 data cache is emptied before VM entry. */
+static enum {
+	L1D_FLUSH_NONE,
+	L1D_FLUSH_MSR,
+	L1D_FLUSH_FILL,
+} l1d_flush __ro_after_init;
+static bool l1d_flush_always __ro_after_init;
+static void *l1d_fill_pages;
+
+#define L1D_FILL_ORDER	4	/* 64 KBytes: more than any L1D */
+
+static const u32 hw_msrs[VTX_NR_HW_MSRS] = {
+	[VTX_MSR_STAR] = MSR_STAR,
+	[VTX_MSR_LSTAR] = MSR_LSTAR,
+	[VTX_MSR_FMASK] = MSR_SYSCALL_MASK,
+	[VTX_MSR_KERNEL_GS_BASE] = MSR_KERNEL_GS_BASE,
+	[VTX_MSR_TSC_AUX] = MSR_TSC_AUX,
+};
+
+/* The host's values, which never change on a CPU; KERNEL_GS_BASE does. */
+struct host_msrs {
+	bool known;
+	u64 value[VTX_NR_HW_MSRS];
+};
+
+static DEFINE_PER_CPU(struct host_msrs, host_msrs);
+
+static int l1d_setup(void)
+{
+	u64 cap = 0;
+
+	if (!boot_cpu_has_bug(X86_BUG_L1TF) ||
+	    l1tf_mitigation == L1TF_MITIGATION_OFF)
+		return 0;
+	if (boot_cpu_has(X86_FEATURE_ARCH_CAPABILITIES))
+		rdmsrl(MSR_IA32_ARCH_CAPABILITIES, cap);
+	if (cap & ARCH_CAP_SKIP_VMENTRY_L1DFLUSH)
+		return 0;
+	l1d_flush_always = l1tf_mitigation >= L1TF_MITIGATION_FULL;
+	if (boot_cpu_has(X86_FEATURE_FLUSH_L1D)) {
+		l1d_flush = L1D_FLUSH_MSR;
+		return 0;
+	}
+	l1d_fill_pages = (void *)__get_free_pages(GFP_KERNEL | __GFP_ZERO,
+						  L1D_FILL_ORDER);
+	if (!l1d_fill_pages)
+		return -ENOMEM;
+	l1d_flush = L1D_FLUSH_FILL;
+	return 0;
+}
+
+/**
+ * vtx_host_setup() - what state the host has and which mitigations apply
+ *
+ * Return: 0, -ENOMEM.
+ */
+int __init vtx_host_setup(void)
+{
+	u32 eax, ebx, ecx, edx;
+
+	fpu_size = 512;
+	if (boot_cpu_has(X86_FEATURE_XSAVE)) {
+		host_xcr0 = xgetbv(XCR_XFEATURE_ENABLED_MASK);
+		fpu_mask = host_xcr0 & FPU_MASK;
+		/* Standard format: the enabled components decide the size. */
+		cpuid_count(0xd, 0, &eax, &ebx, &ecx, &edx);
+		fpu_size = max(ebx, 576U);
+	}
+	fpu_cache = kmem_cache_create_usercopy("vtx_fpu", fpu_size, 64,
+					       SLAB_ACCOUNT, 0, fpu_size, NULL);
+	if (!fpu_cache)
+		return -ENOMEM;
+	if (l1d_setup()) {
+		kmem_cache_destroy(fpu_cache);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+/** vtx_host_cleanup() - the mirror of vtx_host_setup() */
+void vtx_host_cleanup(void)
+{
+	free_pages((unsigned long)l1d_fill_pages, L1D_FILL_ORDER);
+	kmem_cache_destroy(fpu_cache);
+}
+
+/**
+ * vtx_fpu_xcr0_supported() - XCR0 bits that a guest may set
+ *
+ * Return: the bits; 0 if the host does not use XSAVE.
+ */
+u64 vtx_fpu_xcr0_supported(void)
+{
+	return fpu_mask;
+}
+
+/**
+ * vtx_fpu_alloc() - allocate the guest FPU area, in its state after reset
+ * @vcpu: the vCPU
+ *
+ * Context: may sleep.
+ * Return: 0, -ENOMEM.
+ */
+int vtx_fpu_alloc(struct vtx_vcpu *vcpu)
+{
+	struct fxregs_state *fx;
+
+	vcpu->fpu = kmem_cache_zalloc(fpu_cache, GFP_KERNEL_ACCOUNT);
+	if (!vcpu->fpu)
+		return -ENOMEM;
+	fx = vcpu->fpu;
+	/* SDM vol. 3 "Processor State After Reset": FCW 40H; KVM gives FNINIT's. */
+	fx->cwd = 0x37f;
+	fx->mxcsr = MXCSR_DEFAULT;
+	return 0;
+}
+
+/**
+ * vtx_fpu_free() - free the guest FPU area
+ * @vcpu: the vCPU, whose area may not exist
+ */
+void vtx_fpu_free(struct vtx_vcpu *vcpu)
+{
+	if (vcpu->fpu)
+		kmem_cache_free(fpu_cache, vcpu->fpu);
+}
+
+static void save_guest_fpu(struct vtx_vcpu *vcpu)
+{
+	if (host_xcr0)
+		asm volatile("xsave64 (%0)" : : "r"(vcpu->fpu),
+			     "a"((u32)fpu_mask), "d"((u32)(fpu_mask >> 32)) : "memory");
+	else
+		asm volatile("fxsave64 (%0)" : : "r"(vcpu->fpu) : "memory");
+}
+
+/* The area may hold what KVM_SET_FPU wrote; a fault leaves the old state. */
+static void load_guest_fpu(struct vtx_vcpu *vcpu)
+{
+	if (host_xcr0)
+		asm volatile("1: xrstor64 (%0)\n2:" _ASM_EXTABLE(1b, 2b)
+			     : : "r"(vcpu->fpu), "a"((u32)fpu_mask),
+			     "d"((u32)(fpu_mask >> 32)) : "memory");
+	else
+		asm volatile("1: fxrstor64 (%0)\n2:" _ASM_EXTABLE(1b, 2b)
+			     : : "r"(vcpu->fpu) : "memory");
+}
+
+static const struct host_msrs *this_cpu_host_msrs(void)
+{
+	struct host_msrs *h = this_cpu_ptr(&host_msrs);
+
+	if (unlikely(!h->known)) {
+		rdmsrl(MSR_STAR, h->value[VTX_MSR_STAR]);
+		rdmsrl(MSR_LSTAR, h->value[VTX_MSR_LSTAR]);
+		rdmsrl(MSR_SYSCALL_MASK, h->value[VTX_MSR_FMASK]);
+		if (vtx_caps.cpu2 & SECONDARY_EXEC_ENABLE_RDTSCP)
+			rdmsrl(MSR_TSC_AUX, h->value[VTX_MSR_TSC_AUX]);
+		h->known = true;
+	}
+	return h;
+}
+
+static void load_msr(struct vtx_vcpu *vcpu, const struct host_msrs *h,
+		     enum vtx_hw_msr i)
+{
+	if (vcpu->msrs[i] == h->value[i])
+		return;
+	wrmsrl(hw_msrs[i], vcpu->msrs[i]);
+	vcpu->host.msrs_loaded |= BIT(i);
+}
+
+/*
+ * The host's kernel needs none of these until it returns to user mode or
+ * switches tasks, so they stay the guest's for the whole stay in the run loop.
+ * A guest without SYSCALL or SWAPGS (SDM vol. 2: 64-bit mode, EFER.SCE) can't
+ * tell what they hold: RDMSR and WRMSR exit. Writes of EFER end the stay.
+ */
+static void load_guest_msrs(struct vtx_vcpu *vcpu)
+{
+	const struct host_msrs *h = this_cpu_host_msrs();
+	u64 efer = vmcs_read64(GUEST_IA32_EFER);
+
+	vcpu->host.msrs_loaded = 0;
+	if (efer & EFER_SCE) {
+		load_msr(vcpu, h, VTX_MSR_STAR);
+		load_msr(vcpu, h, VTX_MSR_LSTAR);
+		load_msr(vcpu, h, VTX_MSR_FMASK);
+	}
+	if (efer & EFER_LME) {
+		rdmsrl(MSR_KERNEL_GS_BASE, vcpu->host.kernel_gs_base);
+		wrmsrl(MSR_KERNEL_GS_BASE, vcpu->msrs[VTX_MSR_KERNEL_GS_BASE]);
+		vcpu->host.msrs_loaded |= BIT(VTX_MSR_KERNEL_GS_BASE);
+	}
+	if (vtx_caps.cpu2 & SECONDARY_EXEC_ENABLE_RDTSCP)
+		load_msr(vcpu, h, VTX_MSR_TSC_AUX);
+}
+
+static void load_host_msrs(struct vtx_vcpu *vcpu)
+{
+	const struct host_msrs *h = this_cpu_host_msrs();
+	unsigned long loaded = vcpu->host.msrs_loaded;
+	unsigned int i;
+
+	if (!loaded)
+		return;
+	/* SWAPGS in the guest changes it without an exit. */
+	if (loaded & BIT(VTX_MSR_KERNEL_GS_BASE)) {
+		rdmsrl(MSR_KERNEL_GS_BASE, vcpu->msrs[VTX_MSR_KERNEL_GS_BASE]);
+		wrmsrl(MSR_KERNEL_GS_BASE, vcpu->host.kernel_gs_base);
+		loaded &= ~BIT(VTX_MSR_KERNEL_GS_BASE);
+	}
+	for_each_set_bit(i, &loaded, VTX_NR_HW_MSRS)
+		wrmsrl(hw_msrs[i], h->value[i]);
+	vcpu->host.msrs_loaded = 0;
+}
+
+/* HOST selectors with RPL or TI are not allowed: those fields hold 0. */
+static void save_segments(struct vtx_host *host)
+{
+	unsigned long fs_base;
+
+	savesegment(fs, host->fs_sel);
+	savesegment(gs, host->gs_sel);
+	savesegment(ds, host->ds_sel);
+	savesegment(es, host->es_sel);
+	store_ldt(host->ldt_sel);
+	native_store_gdt(&host->gdt);
+	store_idt(&host->idt);
+	rdmsrl(MSR_FS_BASE, fs_base);
+	if (fs_base != host->fs_base) {
+		host->fs_base = fs_base;
+		vmcs_writel(HOST_FS_BASE, fs_base);
+	}
+}
+
+static void restore_segments(struct vtx_host *host)
+{
+	native_load_gdt(&host->gdt);
+	native_load_idt(&host->idt);
+	/* TR's limit is 67H now: too small for the I/O bitmap of ioperm(). */
+	invalidate_tss_limit();
+	if (unlikely(host->ldt_sel))
+		asm volatile("lldt %w0" : : "q"(host->ldt_sel));
+	if (unlikely(host->ds_sel | host->es_sel)) {
+		loadsegment(ds, host->ds_sel);
+		loadsegment(es, host->es_sel);
+	}
+	if (unlikely(host->fs_sel)) {
+		loadsegment(fs, host->fs_sel);
+		wrmsrl(MSR_FS_BASE, host->fs_base);
+	}
+	if (unlikely(host->gs_sel)) {
+		u64 base;
+
+		rdmsrl(MSR_KERNEL_GS_BASE, base);
+		load_gs_index(host->gs_sel);
+		wrmsrl(MSR_KERNEL_GS_BASE, base);
+	}
+}
+
+/**
+ * vtx_host_enter() - put the host's state aside for a stay in the run loop
+ * @vcpu: the vCPU, whose VMCS is current
+ *
+ * Context: preemption off, IRQs on. No FPU, no sleeping, no return to user
+ * mode until vtx_host_leave().
+ */
+void vtx_host_enter(struct vtx_vcpu *vcpu)
+{
+	kernel_fpu_begin_mask(0);
+	load_guest_fpu(vcpu);
+	save_segments(&vcpu->host);
+	vcpu->host.debugctl = get_debugctlmsr();
+	load_guest_msrs(vcpu);
+	vcpu->l1d_flush = true;
+}
+
+/**
+ * vtx_host_leave() - give back what vtx_host_enter() put aside
+ * @vcpu: the vCPU
+ *
+ * Context: as vtx_host_enter(), on the same CPU.
+ */
+void vtx_host_leave(struct vtx_vcpu *vcpu)
+{
+	load_host_msrs(vcpu);
+	restore_segments(&vcpu->host);
+	save_guest_fpu(vcpu);
+	kernel_fpu_end();
+}
+
+/* Reads more than the L1D holds, page by page first so that no walk remains. */
+static noinline void l1d_fill(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < PAGE_SIZE << L1D_FILL_ORDER; i += PAGE_SIZE)
+		READ_ONCE(*(u8 *)(l1d_fill_pages + i));
+	for (i = 0; i < PAGE_SIZE << L1D_FILL_ORDER; i += 64)
+		READ_ONCE(*(u8 *)(l1d_fill_pages + i));
+	/* No load may pass VM entry. */
+	rmb();
+}
+
+/*
+ * L1TF: the guest must not find host data in the L1D. Flushed when something
+ * ran since the last entry that could have touched other data than the run
+ * loop's: the way here from user mode, a slow exit, or an interrupt.
+ */
+static void flush_l1d(struct vtx_vcpu *vcpu)
+{
+	bool due = l1d_flush_always || vcpu->l1d_flush;
+
+	if (kvm_get_cpu_l1tf_flush_l1d()) {
+		kvm_clear_cpu_l1tf_flush_l1d();
+		due = true;
+	}
+	if (!due)
+		return;
+	vcpu->l1d_flush = false;
+	if (l1d_flush == L1D_FLUSH_MSR)
+		native_wrmsrl(MSR_IA32_FLUSH_CMD, L1D_FLUSH);
+	else
+		l1d_fill();
+}
+
+/* CR3 follows the task's TLB state, CR4 what perf and prctl ask for. */
+static void refresh_host_fields(struct vtx_vmcs *vmcs)
+{
+	unsigned long cr3 = __read_cr3();
+	unsigned long cr4 = __read_cr4();
+
+	if (unlikely(cr3 != vmcs->host_cr3)) {
+		vmcs->host_cr3 = cr3;
+		vmcs_writel(HOST_CR3, cr3);
+	}
+	if (unlikely(cr4 != vmcs->host_cr4)) {
+		vmcs->host_cr4 = cr4;
+		vmcs_writel(HOST_CR4, cr4);
+	}
+	if (vtx_caps.exit & VM_EXIT_LOAD_IA32_PERF_GLOBAL_CTRL) {
+		u64 perf;
+
+		rdmsrl(MSR_CORE_PERF_GLOBAL_CTRL, perf);
+		if (perf != vmcs->host_perf) {
+			vmcs->host_perf = perf;
+			vmcs_write64(HOST_IA32_PERF_GLOBAL_CTRL, perf);
+		}
+	}
+}
+
+static void load_guest_debugregs(struct vtx_vcpu *vcpu)
+{
+	/* No host breakpoint may fire on a guest's address. */
+	set_debugreg(0, 7);
+	set_debugreg(vcpu->dr[0], 0);
+	set_debugreg(vcpu->dr[1], 1);
+	set_debugreg(vcpu->dr[2], 2);
+	set_debugreg(vcpu->dr[3], 3);
+}
+
+/**
+ * vtx_host_before_entry() - the last changes of host state before VM entry
+ * @vcpu: the vCPU
+ *
+ * Context: IRQs off until vtx_host_after_exit().
+ */
+void vtx_host_before_entry(struct vtx_vcpu *vcpu)
+{
+	refresh_host_fields(&vcpu->vmcs);
+	if (unlikely(vcpu->dr7 & 0xff))
+		load_guest_debugregs(vcpu);
+	if (vcpu->osxsave && vcpu->xcr0 != host_xcr0)
+		xsetbv(XCR_XFEATURE_ENABLED_MASK, vcpu->xcr0);
+	if (l1d_flush != L1D_FLUSH_NONE)
+		flush_l1d(vcpu);
+}
+
+/**
+ * vtx_host_after_exit() - undo vtx_host_before_entry() and VM exit's own changes
+ * @vcpu: the vCPU
+ *
+ * Context: IRQs still off.
+ */
+void vtx_host_after_exit(struct vtx_vcpu *vcpu)
+{
+	if (vcpu->osxsave && vcpu->xcr0 != host_xcr0)
+		xsetbv(XCR_XFEATURE_ENABLED_MASK, host_xcr0);
+	/* VM exit clears DR7 and IA32_DEBUGCTL. */
+	if (hw_breakpoint_active())
+		hw_breakpoint_restore();
+	if (unlikely(vcpu->host.debugctl))
+		update_debugctlmsr(vcpu->host.debugctl);
+	vtx_ibpb_exit_to_user();
+}

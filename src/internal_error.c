@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * internal_error.c - exits that tell the VMM what went wrong, and how
+ *
+ * Nothing is printed: a guest or a VMM can cause these at will. The state that
+ * explains a failed VM entry goes to the tracepoint vtx_entry_failed.
+ */
+#include "internal_error.h"
+
+#include <linux/smp.h>
+#include <linux/string.h>
+
+#include "cr.h"
+#include "event.h"
+#include "vmcs_init.h"
+#include "vmx_insn.h"
+#include "vtx.h"
+
+/**
+ * vtx_emulation_failure() - the guest did what vtx can't do for it
+ * @vcpu:  the vCPU
+ * @bytes: the instruction, may be NULL
+ * @n:     how many bytes are known
+ *
+ * A user program of the guest gets #UD: it must not be able to stop its VM. For
+ * the guest's kernel the VMM gets KVM_EXIT_INTERNAL_ERROR with the bytes.
+ *
+ * Context: may sleep.
+ * Return: VTX_RESUME or VTX_TO_USER.
+ */
+int vtx_emulation_failure(struct vtx_vcpu *vcpu, const u8 *bytes, unsigned int n)
+{
+	struct kvm_run *run = vcpu->run;
+	unsigned int cpl;
+
+	vtx_vcpu_load(vcpu);
+	cpl = vtx_cpl();
+	if (cpl)
+		vtx_queue_exception(vcpu, UD_VECTOR);
+	vtx_vcpu_put(vcpu);
+	if (cpl)
+		return VTX_RESUME;
+
+	memset(&run->emulation_failure, 0, sizeof(run->emulation_failure));
+	run->exit_reason = KVM_EXIT_INTERNAL_ERROR;
+	run->emulation_failure.suberror = KVM_INTERNAL_ERROR_EMULATION;
+	if (n) {
+		/* Words that follow: the flags, then size and bytes. */
+		run->emulation_failure.ndata = 3;
+		run->emulation_failure.flags =
+			KVM_INTERNAL_ERROR_EMULATION_FLAG_INSTRUCTION_BYTES;
+		run->emulation_failure.insn_size = n;
+		memset(run->emulation_failure.insn_bytes, 0x90,
+		       sizeof(run->emulation_failure.insn_bytes));
+		memcpy(run->emulation_failure.insn_bytes, bytes, n);
+	}
+	return VTX_TO_USER;
+}
+
+/**
+ * vtx_internal_error() - KVM_EXIT_INTERNAL_ERROR with the exit that caused it
+ * @vcpu:     the vCPU
+ * @suberror: KVM_INTERNAL_ERROR_*
+ *
+ * Return: VTX_TO_USER.
+ */
+int vtx_internal_error(struct vtx_vcpu *vcpu, u32 suberror)
+{
+	struct kvm_run *run = vcpu->run;
+
+	run->exit_reason = KVM_EXIT_INTERNAL_ERROR;
+	run->internal.suberror = suberror;
+	run->internal.ndata = 2;
+	run->internal.data[0] = vcpu->exit.reason;
+	run->internal.data[1] = raw_smp_processor_id();
+	return VTX_TO_USER;
+}
+
+/**
+ * vtx_fail_entry() - KVM_EXIT_FAIL_ENTRY
+ * @vcpu:   the vCPU
+ * @reason: exit reason with bit 31, or VM-instruction error
+ *
+ * Return: VTX_TO_USER.
+ */
+int vtx_fail_entry(struct vtx_vcpu *vcpu, u64 reason)
+{
+	struct kvm_run *run = vcpu->run;
+
+	run->exit_reason = KVM_EXIT_FAIL_ENTRY;
+	run->fail_entry.hardware_entry_failure_reason = reason;
+	run->fail_entry.cpu = raw_smp_processor_id();
+	return VTX_TO_USER;
+}

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * main.c - the module: parameters, and the order in which things start and end
+ */
+#include <linux/debugfs.h>
+#include <linux/module.h>
+#include <linux/moduleparam.h>
+#include <linux/seq_file.h>
+
+#include "caps.h"
+#include "dev.h"
+#include "host.h"
+#include "mm.h"
+#include "root.h"
+#include "tlb.h"
+#include "tlb_report.h"
+#include "vmcs.h"
+#include "vpid.h"
+
+#include <asm/vmx.h>
+
+static bool ept;
+module_param(ept, bool, 0444);
+MODULE_PARM_DESC(ept, "EPT is in use (told, not settable: vtx requires it)");
+
+static bool unrestricted_guest;
+module_param(unrestricted_guest, bool, 0444);
+MODULE_PARM_DESC(unrestricted_guest, "unrestricted guest is in use (told, not settable)");
+
+static bool vpid = true;
+module_param(vpid, bool, 0444);
+MODULE_PARM_DESC(vpid, "give each vCPU a VPID where the CPU can (default Y)");
+
+static unsigned int vpid_ids = VTX_VPID_MAX;
+module_param(vpid_ids, uint, 0444);
+MODULE_PARM_DESC(vpid_ids, "VPIDs in the pool, for tests (default 65535)");
+
+module_param_cb(vpid_policy, &vtx_tlb_policy_ops, NULL, 0644);
+MODULE_PARM_DESC(vpid_policy, "when to flush: single (default), all, always, off");
+
+static const struct vtx_root_ops root_ops = {
+	.scrub = vtx_tlb_scrub,
+	.before_off = vtx_vmcs_clear_cpu,
+	.after_off = vtx_tlb_cpu_off,
+};
+
+static struct dentry *debugfs_dir;
+
+static int tlb_show(struct seq_file *m, void *unused)
+{
+	return vtx_tlb_show(m, NULL, NULL);
+}
+DEFINE_SHOW_ATTRIBUTE(tlb);
+
+static const char *type_name(unsigned int type)
+{
+	return type == 1 ? "single-context" : "all-context";
+}
+
+/* The one line that a user of the machine reads. */
+static void report(void)
+{
+	const struct vtx_tlb_caps *t = &vtx_tlb_caps;
+
+	pr_info("loaded: VMX on on %u CPUs, EPT 4-level (INVEPT %s), unrestricted guest, VPID %s%s%s\n",
+		num_online_cpus(), type_name(t->invept_type),
+		!t->vpid ? "off" : "on (INVVPID ",
+		t->vpid ? type_name(t->invvpid_type) : "",
+		t->vpid ? ")" : vpid ? ": not supported by this CPU" : ": vpid=0");
+	if (t->invept_type != VMX_EPT_EXTENT_CONTEXT)
+		pr_info("fallback: no single-context INVEPT, all-context is used\n");
+	if (t->vpid && t->invvpid_type != VMX_VPID_EXTENT_SINGLE_CONTEXT)
+		pr_info("fallback: no single-context INVVPID, all-context is used\n");
+}
+
+static int __init vtx_init(void)
+{
+	int r;
+
+	r = vtx_caps_vmx_usable();
+	if (!r)
+		r = vtx_caps_init();
+	if (r)
+		return r;
+	r = vtx_tlb_setup(vtx_caps.ept_vpid,
+			  vpid && (vtx_caps.cpu2 & SECONDARY_EXEC_ENABLE_VPID));
+	if (r)
+		return r;
+	vtx_vpid_setup(vtx_tlb_caps.vpid ? vpid_ids : 0);
+	r = vtx_host_setup();
+	if (r)
+		return r;
+	vtx_vmcs_setup();
+	r = vtx_root_init(&root_ops);
+	if (r)
+		goto out_host;
+
+	vpid = vtx_tlb_caps.vpid;
+	ept = true;
+	unrestricted_guest = true;
+	debugfs_dir = debugfs_create_dir("vtx", NULL);
+	debugfs_create_file("tlb", 0400, debugfs_dir, NULL, &tlb_fops);
+	r = vtx_dev_register();
+	if (r)
+		goto out_root;
+	report();
+	return 0;
+
+out_root:
+	debugfs_remove(debugfs_dir);
+	vtx_root_exit();
+out_host:
+	vtx_host_cleanup();
+	return r;
+}
+
+static void __exit vtx_exit(void)
+{
+	vtx_dev_unregister();
+	debugfs_remove(debugfs_dir);
+	vtx_mm_exit();
+	vtx_root_exit();
+	vtx_host_cleanup();
+}
+
+module_init(vtx_init);
+module_exit(vtx_exit);
+
+MODULE_DESCRIPTION("Minimal Intel VMX hypervisor with the KVM API");
+MODULE_AUTHOR("The vtx authors");
+MODULE_LICENSE("GPL");
+MODULE_VERSION("0.1");

@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * mm.c - guest memory follows the process: the mmu notifier
+ *
+ * Owns one notifier per process, shared by its VMs. Guest pages are not
+ * pinned: whatever takes a page away from the process takes it away from the
+ * guest first. The protocol with fault.c:
+ *
+ *	start():  busy++, then for each VM under its ept_lock: zap, flush
+ *	fault:	  reads seq; finds the page; under ept_lock maps it only if busy is
+ *		  0 and seq is what it was
+ *	end():	  seq++, then busy--
+ *
+ * A fault that takes ept_lock before the zap is zapped; one that takes it after
+ * sees busy; one that comes after end() sees another seq.
+ *
+ * Teardown uses mmu_notifier_put(), which waits for no grace period.
+ */
+#include "mm.h"
+
+#include <linux/mm.h>
+#include <linux/mmu_notifier.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+
+#include "memslot.h"
+#include "vtx.h"
+
+/**
+ * struct vtx_mm - a process that has VMs
+ * @mn:		the notifier
+ * @lock:	protects all members; taken before a VM's ept_lock
+ * @vms:	the VMs, by vtx_vm.link
+ * @busy:	invalidations under way; also read under ept_lock alone
+ * @seq:	invalidations ended; also read under ept_lock alone
+ */
+struct vtx_mm {
+	struct mmu_notifier mn;
+	spinlock_t lock;
+	struct list_head vms;
+	unsigned int busy;
+	unsigned long seq;
+};
+
+/* ept_lock held. Zaps what the guest sees of [start, end) of the process. */
+static bool zap_hva_range(struct vtx_vm *vm, unsigned long start, unsigned long end)
+{
+	bool changed = false;
+	unsigned int i;
+
+	for (i = 0; i < vm->memmap->n; i++) {
+		const struct vtx_memslot *s = &vm->memmap->slot[i];
+		unsigned long s_end = s->hva + (s->npages << PAGE_SHIFT);
+		unsigned long from = max(start, s->hva), to = min(end, s_end);
+
+		if (from >= to)
+			continue;
+		changed |= vtx_ept_zap(&vm->ept,
+				       s->gfn + ((from - s->hva) >> PAGE_SHIFT),
+				       s->gfn + ((to - s->hva + PAGE_SIZE - 1) >> PAGE_SHIFT));
+	}
+	return changed;
+}
+
+static int start(struct mmu_notifier *mn,
+		 const struct mmu_notifier_range *range)
+{
+	struct vtx_mm *mm = container_of(mn, struct vtx_mm, mn);
+	struct vtx_vm *vm;
+
+	spin_lock(&mm->lock);
+	WRITE_ONCE(mm->busy, mm->busy + 1);
+	list_for_each_entry(vm, &mm->vms, link) {
+		/* Its release makes busy visible to who takes it next. */
+		spin_lock(&vm->ept_lock);
+		if (zap_hva_range(vm, range->start, range->end))
+			vtx_tlb_ept_flush(&vm->tlb);
+		spin_unlock(&vm->ept_lock);
+	}
+	spin_unlock(&mm->lock);
+	return 0;
+}
+
+static void end(struct mmu_notifier *mn,
+		const struct mmu_notifier_range *range)
+{
+	struct vtx_mm *mm = container_of(mn, struct vtx_mm, mn);
+
+	spin_lock(&mm->lock);
+	WRITE_ONCE(mm->seq, mm->seq + 1);
+	/* Pairs with vtx_mm_retry(): who sees busy 0 sees this seq. */
+	smp_store_release(&mm->busy, mm->busy - 1);
+	spin_unlock(&mm->lock);
+}
+
+/**
+ * vtx_mm_seq() - before looking up a page of the process
+ * @vm: the VM
+ *
+ * Return: what to pass to vtx_mm_retry().
+ */
+unsigned long vtx_mm_seq(const struct vtx_vm *vm)
+{
+	/* Pairs with the lock in start(): the look-up comes after. */
+	return smp_load_acquire(&vm->follower->seq);
+}
+
+/**
+ * vtx_mm_retry() - may the page be stale by now?
+ * @vm:  the VM, ept_lock held
+ * @seq: from vtx_mm_seq()
+ *
+ * Return: true if the page must be looked up again.
+ */
+bool vtx_mm_retry(const struct vtx_vm *vm, unsigned long seq)
+{
+	lockdep_assert_held(&vm->ept_lock);
+	if (smp_load_acquire(&vm->follower->busy))
+		return true;
+	return READ_ONCE(vm->follower->seq) != seq;
+}
+
+/* The process is gone though somebody holds the fds: nothing may run again. */
+static void release(struct mmu_notifier *mn, struct mm_struct *unused)
+{
+	struct vtx_mm *mm = container_of(mn, struct vtx_mm, mn);
+	struct vtx_vm *vm;
+
+	spin_lock(&mm->lock);
+	list_for_each_entry(vm, &mm->vms, link) {
+		spin_lock(&vm->ept_lock);
+		WRITE_ONCE(vm->dead, true);
+		if (zap_hva_range(vm, 0, ULONG_MAX & PAGE_MASK))
+			vtx_tlb_ept_flush(&vm->tlb);
+		spin_unlock(&vm->ept_lock);
+	}
+	spin_unlock(&mm->lock);
+}
+
+static struct mmu_notifier *alloc_notifier(struct mm_struct *unused)
+{
+	struct vtx_mm *mm = kzalloc(sizeof(*mm), GFP_KERNEL_ACCOUNT);
+
+	if (!mm)
+		return ERR_PTR(-ENOMEM);
+	spin_lock_init(&mm->lock);
+	INIT_LIST_HEAD(&mm->vms);
+	return &mm->mn;
+}
+
+static void free_notifier(struct mmu_notifier *mn)
+{
+	kfree(container_of(mn, struct vtx_mm, mn));
+}
+
+static const struct mmu_notifier_ops ops = {
+	.invalidate_range_start = start,
+	.invalidate_range_end = end,
+	.release = release,
+	.alloc_notifier = alloc_notifier,
+	.free_notifier = free_notifier,
+};
+
+/**
+ * vtx_mm_follow() - hear about changes of the current process's memory
+ * @vm: the VM, with its EPT and an empty memory map
+ *
+ * Context: may sleep; takes mmap_lock.
+ * Return: 0, -ENOMEM, -EINTR.
+ */
+int vtx_mm_follow(struct vtx_vm *vm)
+{
+	struct mmu_notifier *mn = mmu_notifier_get(&ops, current->mm);
+
+	if (IS_ERR(mn))
+		return PTR_ERR(mn);
+	vm->follower = container_of(mn, struct vtx_mm, mn);
+	spin_lock(&vm->follower->lock);
+	list_add(&vm->link, &vm->follower->vms);
+	spin_unlock(&vm->follower->lock);
+	return 0;
+}
+
+/**
+ * vtx_mm_unfollow() - the mirror of vtx_mm_follow()
+ * @vm: the VM, which nobody runs
+ */
+void vtx_mm_unfollow(struct vtx_vm *vm)
+{
+	if (!vm->follower)
+		return;
+	spin_lock(&vm->follower->lock);
+	list_del(&vm->link);
+	spin_unlock(&vm->follower->lock);
+	mmu_notifier_put(&vm->follower->mn);
+	vm->follower = NULL;
+}
+
+/** vtx_mm_exit() - before unload: no notifier callback is left in this module */
+void vtx_mm_exit(void)
+{
+	mmu_notifier_synchronize();
+}

@@ -1,0 +1,417 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * msr.c - the MSRs that a guest has
+ *
+ * An allow-list: what is not in the table does not exist (#GP in the guest, end
+ * of the list for KVM_GET_MSRS). No guest ever reads or writes a host MSR: the
+ * MSR bitmap lets through only FS and GS base, which are VMCS fields.
+ */
+#include "msr.h"
+
+#include <linux/errno.h>
+#include <linux/gfp.h>
+#include <linux/kernel.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+
+#include <asm/fixmap.h>
+#include <asm/apicdef.h>
+#include <asm/cpufeature.h>
+#include <asm/mtrr.h>
+#include <asm/tsc.h>
+
+#include "caps.h"
+#include "cr.h"
+#include "vmx_insn.h"
+#include "vtx.h"
+
+enum kind {
+	KIND_RO_ZERO,	/* reads 0; the guest can't write, the VMM may write 0 */
+	KIND_FIELD32,	/* VMCS field */
+	KIND_FIELDL,		/* VMCS field, canonical address */
+	KIND_PAT,
+	KIND_EFER,
+	KIND_HW,		/* vcpu->msrs[] */
+	KIND_HW_ADDR,	/* the same, canonical address */
+	KIND_CSTAR,
+	KIND_TSC,
+	KIND_TSC_ADJUST,
+	KIND_APIC_BASE,
+	KIND_MISC_ENABLE,
+	KIND_MTRR_CAP,
+	KIND_MTRR_DEF,	/* the MTRRs: stored, checked, without effect */
+	KIND_MTRR_FIXED,
+	KIND_MTRR_BASE,
+	KIND_ZERO_ONLY,	/* reads 0, takes 0 */
+};
+
+#define NR_VAR_MTRRS	8
+
+struct guest_msr {
+	u32 index;
+	u8 count;	/* consecutive MSRs of the same kind */
+	u8 kind;
+	u16 arg;	/* VMCS field, or index into vcpu->msrs or ->sw_msrs */
+};
+
+static const struct guest_msr msrs[] = {
+	{ MSR_IA32_TSC, 1, KIND_TSC },
+	{ MSR_IA32_PLATFORM_ID, 1, KIND_RO_ZERO },
+	{ MSR_IA32_APICBASE, 1, KIND_APIC_BASE },
+	{ MSR_IA32_TSC_ADJUST, 1, KIND_TSC_ADJUST },
+	{ MSR_IA32_UCODE_REV, 1, KIND_RO_ZERO },
+	{ MSR_MTRRcap, 1, KIND_MTRR_CAP },
+	{ MSR_IA32_SYSENTER_CS, 1, KIND_FIELD32, GUEST_SYSENTER_CS },
+	{ MSR_IA32_SYSENTER_ESP, 1, KIND_FIELDL, GUEST_SYSENTER_ESP },
+	{ MSR_IA32_SYSENTER_EIP, 1, KIND_FIELDL, GUEST_SYSENTER_EIP },
+	{ MSR_IA32_MCG_CAP, 1, KIND_RO_ZERO },
+	{ MSR_IA32_MCG_STATUS, 1, KIND_ZERO_ONLY },
+	{ MSR_IA32_MISC_ENABLE, 1, KIND_MISC_ENABLE },
+	{ MSR_IA32_DEBUGCTLMSR, 1, KIND_ZERO_ONLY },
+	{ MTRRphysBase_MSR(0), 2 * NR_VAR_MTRRS, KIND_MTRR_BASE, 0 },
+	{ MSR_MTRRfix64K_00000, 1, KIND_MTRR_FIXED, 16 },
+	{ MSR_MTRRfix16K_80000, 2, KIND_MTRR_FIXED, 17 },
+	{ MSR_MTRRfix4K_C0000, 8, KIND_MTRR_FIXED, 19 },
+	{ MSR_IA32_CR_PAT, 1, KIND_PAT },
+	{ MSR_MTRRdefType, 1, KIND_MTRR_DEF, 27 },
+	{ MSR_EFER, 1, KIND_EFER },
+	{ MSR_STAR, 1, KIND_HW, VTX_MSR_STAR },
+	{ MSR_LSTAR, 1, KIND_HW_ADDR, VTX_MSR_LSTAR },
+	{ MSR_CSTAR, 1, KIND_CSTAR },
+	{ MSR_SYSCALL_MASK, 1, KIND_HW, VTX_MSR_FMASK },
+	{ MSR_FS_BASE, 1, KIND_FIELDL, GUEST_FS_BASE },
+	{ MSR_GS_BASE, 1, KIND_FIELDL, GUEST_GS_BASE },
+	{ MSR_KERNEL_GS_BASE, 1, KIND_HW_ADDR, VTX_MSR_KERNEL_GS_BASE },
+	{ MSR_TSC_AUX, 1, KIND_HW, VTX_MSR_TSC_AUX },
+};
+
+#define NR_SW_MSRS	28
+
+static bool have_rdtscp(void)
+{
+	return vtx_caps.cpu2 & SECONDARY_EXEC_ENABLE_RDTSCP;
+}
+
+static const struct guest_msr *find(u32 index)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(msrs); i++) {
+		if (index - msrs[i].index >= msrs[i].count)
+			continue;
+		if (msrs[i].index == MSR_TSC_AUX && !have_rdtscp())
+			return NULL;
+		return &msrs[i];
+	}
+	return NULL;
+}
+
+/**
+ * vtx_msr_list() - for KVM_GET_MSR_INDEX_LIST: all MSRs that can be got and set
+ * @indices: where to
+ * @max:     room there
+ *
+ * Return: how many there are, also if that is more than @max.
+ */
+unsigned int vtx_msr_list(u32 *indices, unsigned int max)
+{
+	unsigned int i, j, n = 0;
+
+	for (i = 0; i < ARRAY_SIZE(msrs); i++) {
+		if (!find(msrs[i].index) || msrs[i].kind == KIND_MTRR_CAP)
+			continue;
+		for (j = 0; j < msrs[i].count; j++, n++)
+			if (n < max)
+				indices[n] = msrs[i].index + j;
+	}
+	return n;
+}
+
+/* SDM vol. 3 "MSR-Bitmap Address": read low, read high, write low, write high. */
+static void allow(void *bitmap, u32 index)
+{
+	unsigned int bit = index & 0x1fff;
+	void *low = bitmap + (index >= 0xc0000000 ? 1024 : 0);
+
+	clear_bit(bit, low);
+	clear_bit(bit, low + 2048);
+}
+
+/**
+ * vtx_msr_alloc() - MSR bitmap and reset values of a new vCPU
+ * @vcpu: the vCPU
+ *
+ * Context: may sleep.
+ * Return: 0, -ENOMEM.
+ */
+int vtx_msr_alloc(struct vtx_vcpu *vcpu)
+{
+	vcpu->msr_bitmap = (void *)__get_free_page(GFP_KERNEL_ACCOUNT);
+	vcpu->sw_msrs = kcalloc(NR_SW_MSRS, sizeof(u64), GFP_KERNEL_ACCOUNT);
+	if (!vcpu->msr_bitmap || !vcpu->sw_msrs)
+		return -ENOMEM;
+	memset(vcpu->msr_bitmap, 0xff, PAGE_SIZE);
+	allow(vcpu->msr_bitmap, MSR_FS_BASE);
+	allow(vcpu->msr_bitmap, MSR_GS_BASE);
+	vcpu->apic_base = APIC_DEFAULT_PHYS_BASE | MSR_IA32_APICBASE_ENABLE |
+			  (vcpu->id ? 0 : MSR_IA32_APICBASE_BSP);
+	vcpu->misc_enable = MSR_IA32_MISC_ENABLE_FAST_STRING |
+			    MSR_IA32_MISC_ENABLE_BTS_UNAVAIL |
+			    MSR_IA32_MISC_ENABLE_PEBS_UNAVAIL;
+	/* The guest's KIND_TSC starts at 0. */
+	vcpu->tsc_offset = -rdtsc();
+	return 0;
+}
+
+/**
+ * vtx_msr_free() - the mirror of vtx_msr_alloc(), also after its failure
+ * @vcpu: the vCPU
+ */
+void vtx_msr_free(struct vtx_vcpu *vcpu)
+{
+	free_page((unsigned long)vcpu->msr_bitmap);
+	kfree(vcpu->sw_msrs);
+}
+
+/**
+ * vtx_msr_get() - read an MSR
+ * @vcpu:  the vCPU; VMCS current
+ * @index: RCX
+ * @data:  result
+ *
+ * Return: 0, or -EINVAL: #GP(0).
+ */
+int vtx_msr_get(struct vtx_vcpu *vcpu, u32 index, u64 *data)
+{
+	const struct guest_msr *m = find(index);
+
+	if (!m)
+		return -EINVAL;
+	switch (m->kind) {
+	case KIND_FIELD32:
+	case KIND_FIELDL:
+		*data = __vmread(m->arg);
+		break;
+	case KIND_PAT:
+		*data = vmcs_read64(GUEST_IA32_PAT);
+		break;
+	case KIND_EFER:
+		*data = vmcs_read64(GUEST_IA32_EFER);
+		break;
+	case KIND_HW:
+	case KIND_HW_ADDR:
+		/* SWAPGS may have changed it since it was loaded. */
+		if ((vcpu->host.msrs_loaded & BIT(m->arg)) &&
+		    m->arg == VTX_MSR_KERNEL_GS_BASE)
+			rdmsrl(MSR_KERNEL_GS_BASE, vcpu->msrs[m->arg]);
+		*data = vcpu->msrs[m->arg];
+		break;
+	case KIND_CSTAR:
+		*data = vcpu->cstar;
+		break;
+	case KIND_TSC:
+		*data = rdtsc() + vcpu->tsc_offset;
+		break;
+	case KIND_TSC_ADJUST:
+		*data = vcpu->tsc_adjust;
+		break;
+	case KIND_APIC_BASE:
+		*data = vcpu->apic_base;
+		break;
+	case KIND_MISC_ENABLE:
+		*data = vcpu->misc_enable;
+		break;
+	case KIND_MTRR_CAP:
+		/* Fixed ranges and write-combining supported. */
+		*data = 0x500 | NR_VAR_MTRRS;
+		break;
+	case KIND_MTRR_DEF:
+	case KIND_MTRR_FIXED:
+	case KIND_MTRR_BASE:
+		*data = vcpu->sw_msrs[m->arg + (index - m->index)];
+		break;
+	default:
+		*data = 0;
+	}
+	return 0;
+}
+
+static bool canonical(u64 address)
+{
+	return (s64)(address << 16) >> 16 == (s64)address;
+}
+
+/* SDM vol. 3 "IA32_PAT MSR": UC, WC, WT, WP, WB, UC-. */
+static bool pat_valid(u64 data)
+{
+	unsigned int i;
+
+	for (i = 0; i < 64; i += 8) {
+		u8 type = data >> i;
+
+		if (type > 7 || type == 2 || type == 3)
+			return false;
+	}
+	return true;
+}
+
+static bool mtrr_type_valid(u8 type)
+{
+	return type < 7 && type != 2 && type != 3;
+}
+
+/* SDM vol. 3 "MTRRs". */
+static bool mtrr_valid(const struct guest_msr *m, u32 index, u64 data)
+{
+	u64 address = GENMASK_ULL(boot_cpu_data.x86_phys_bits - 1, 12);
+	unsigned int i;
+
+	switch (m->kind) {
+	case KIND_MTRR_DEF:
+		return !(data & ~0xcffULL) && mtrr_type_valid(data);
+	case KIND_MTRR_FIXED:
+		for (i = 0; i < 64; i += 8)
+			if (!mtrr_type_valid(data >> i))
+				return false;
+		return true;
+	default:
+		if ((index - m->index) & 1)
+			return !(data & ~(address | BIT(11)));
+		return !(data & ~(address | 0xff)) && mtrr_type_valid(data);
+	}
+}
+
+/**
+ * vtx_apic_base_valid() - may IA32_APIC_BASE hold this?
+ * @data: the value
+ *
+ * Return: false for reserved bits and x2APIC mode, which no guest has.
+ */
+bool vtx_apic_base_valid(u64 data)
+{
+	u64 address = GENMASK_ULL(boot_cpu_data.x86_phys_bits - 1, 12);
+
+	return !(data & ~(address | MSR_IA32_APICBASE_BSP | MSR_IA32_APICBASE_ENABLE));
+}
+
+static void set_tsc_offset(struct vtx_vcpu *vcpu, u64 offset)
+{
+	vcpu->tsc_offset = offset;
+	vmcs_write64(TSC_OFFSET, offset);
+}
+
+/*
+ * SDM vol. 3 "Time-Stamp Counter Adjustment": a guest's write to one shows in
+ * the other. The VMM's writes do not: it restores both.
+ */
+static void set_tsc(struct vtx_vcpu *vcpu, u64 data, bool from_guest)
+{
+	u64 offset = data - rdtsc();
+
+	if (from_guest)
+		vcpu->tsc_adjust += offset - vcpu->tsc_offset;
+	set_tsc_offset(vcpu, offset);
+}
+
+static void set_tsc_adjust(struct vtx_vcpu *vcpu, u64 data, bool from_guest)
+{
+	if (from_guest)
+		set_tsc_offset(vcpu, vcpu->tsc_offset + data - vcpu->tsc_adjust);
+	vcpu->tsc_adjust = data;
+}
+
+static int set_hw(struct vtx_vcpu *vcpu, const struct guest_msr *m, u64 data)
+{
+	if (m->kind == KIND_HW_ADDR && !canonical(data))
+		return -EINVAL;
+	if ((m->arg == VTX_MSR_FMASK || m->arg == VTX_MSR_TSC_AUX) && data >> 32)
+		return -EINVAL;
+	vcpu->msrs[m->arg] = data;
+	return 0;
+}
+
+/* The writes that can be refused. */
+static int set_checked(struct vtx_vcpu *vcpu, const struct guest_msr *m, u32 index,
+		       u64 data, bool from_guest)
+{
+	switch (m->kind) {
+	case KIND_RO_ZERO:
+	case KIND_MTRR_CAP:
+		/* IA32_BIOS_SIGN_ID is written 0 before CPUID on purpose. */
+		if (data || (from_guest && m->index != MSR_IA32_UCODE_REV))
+			return -EINVAL;
+		return 0;
+	case KIND_ZERO_ONLY:
+		return data ? -EINVAL : 0;
+	case KIND_FIELD32:
+		__vmwrite(m->arg, (u32)data);
+		return 0;
+	case KIND_FIELDL:
+		if (!canonical(data))
+			return -EINVAL;
+		__vmwrite(m->arg, data);
+		return 0;
+	case KIND_PAT:
+		if (!pat_valid(data))
+			return -EINVAL;
+		vmcs_write64(GUEST_IA32_PAT, data);
+		return 0;
+	case KIND_CSTAR:
+		if (!canonical(data))
+			return -EINVAL;
+		vcpu->cstar = data;
+		return 0;
+	case KIND_APIC_BASE:
+		if (!vtx_apic_base_valid(data))
+			return -EINVAL;
+		vcpu->apic_base = data;
+		return 0;
+	default:
+		if (!mtrr_valid(m, index, data))
+			return -EINVAL;
+		vcpu->sw_msrs[m->arg + (index - m->index)] = data;
+		return 0;
+	}
+}
+
+/**
+ * vtx_msr_set() - write an MSR
+ * @vcpu:       the vCPU; VMCS current
+ * @index:      RCX
+ * @data:       EDX:EAX
+ * @from_guest: WRMSR, else the VMM sets state
+ *
+ * Context: not between vtx_host_enter() and vtx_host_leave(): the swapped MSRs
+ * are loaded by the former.
+ * Return: 0, or -EINVAL: #GP(0).
+ */
+int vtx_msr_set(struct vtx_vcpu *vcpu, u32 index, u64 data, bool from_guest)
+{
+	const struct guest_msr *m = find(index);
+
+	if (!m)
+		return -EINVAL;
+	switch (m->kind) {
+	case KIND_HW:
+	case KIND_HW_ADDR:
+		return set_hw(vcpu, m, data);
+	case KIND_EFER:
+		if (from_guest)
+			return vtx_efer_set(vcpu, data);
+		if (data & ~vtx_efer_supported())
+			return -EINVAL;
+		vtx_efer_write(vcpu, data);
+		return 0;
+	case KIND_TSC:
+		set_tsc(vcpu, data, from_guest);
+		return 0;
+	case KIND_TSC_ADJUST:
+		set_tsc_adjust(vcpu, data, from_guest);
+		return 0;
+	case KIND_MISC_ENABLE:
+		vcpu->misc_enable = data;
+		return 0;
+	default:
+		return set_checked(vcpu, m, index, data, from_guest);
+	}
+}

@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * run.c - KVM_RUN: the loop that is the hypervisor
+ *
+ * Three rings. vtx_run() may sleep; it lives until the VMM has something to do.
+ * stay() keeps preemption off and the guest's FPU and MSRs in the CPU; it lives
+ * until an exit needs to sleep, the VMM, the scheduler or a signal wants the
+ * thread. enter() has IRQs off and is one trip into the guest.
+ *
+ * Two races, both won with IRQs off: who wants this thread (signal, reschedule)
+ * after the last look sends an interrupt, which is pending at VM entry and
+ * becomes an exit at once; who wants the CPU's translations gone (tlb.c) does
+ * the same and waits.
+ */
+#include "run.h"
+
+#include <linux/errno.h>
+#include <linux/kvm_host.h>
+#include <linux/sched/signal.h>
+
+#include <asm/mce.h>
+
+#include "cr.h"
+#include "enter.h"
+#include "event.h"
+#include "exit.h"
+#include "exit_io.h"
+#include "gwalk.h"
+#include "host.h"
+#include "internal_error.h"
+#include "mmio.h"
+#include "root.h"
+#include "trace.h"
+#include "vmcs_init.h"
+#include "vmx_insn.h"
+#include "vtx.h"
+
+/* An NMI that arrived in the guest is the host's, and before anything else. */
+static __always_inline void forward_nmi(struct vtx_vcpu *vcpu)
+{
+	u32 info;
+
+	if (likely((u16)vcpu->exit.reason != EXIT_REASON_EXCEPTION_NMI))
+		return;
+	info = vmcs_read32(VM_EXIT_INTR_INFO);
+	/* NMIs are blocked by the exit until the IRET of this handler. */
+	if ((info & INTR_INFO_INTR_TYPE_MASK) == INTR_TYPE_NMI_INTR)
+		asm volatile("int $2");
+}
+
+/*
+ * From here to the end no code may be traced or take an exception: the context
+ * is the guest's for RCU and lockdep.
+ */
+static noinstr int into_guest_and_back(struct vtx_vcpu *vcpu)
+{
+	int failed;
+
+	guest_state_enter_irqoff();
+	if (vcpu->cr2 != native_read_cr2())
+		native_write_cr2(vcpu->cr2);
+	failed = vtx_enter(vcpu->regs, vcpu->vmcs.launched, &vcpu->vmcs.host_rsp);
+	vcpu->cr2 = native_read_cr2();
+	if (likely(!failed)) {
+		vcpu->exit.reason = vmcs_read32(VM_EXIT_REASON);
+		forward_nmi(vcpu);
+	}
+	guest_state_exit_irqoff();
+	return failed;
+}
+
+static bool is_machine_check(u32 info)
+{
+	return (info & INTR_INFO_VECTOR_MASK) == MC_VECTOR &&
+	       (info & INTR_INFO_INTR_TYPE_MASK) == INTR_TYPE_HARD_EXCEPTION;
+}
+
+/* The machine check hit the guest; the handler may kill this process for it. */
+static void forward_machine_check(struct vtx_vcpu *vcpu)
+{
+	struct pt_regs regs = {
+		.cs = 3,	/* fake ring 3, whatever the guest ran on */
+		.flags = X86_EFLAGS_IF,
+	};
+
+	if ((u16)vcpu->exit.reason == EXIT_REASON_MCE_DURING_VMENTRY ||
+	    ((u16)vcpu->exit.reason == EXIT_REASON_EXCEPTION_NMI &&
+	     is_machine_check(vmcs_read32(VM_EXIT_INTR_INFO))))
+		do_machine_check(&regs);
+}
+
+/* IRQs off. Return: 0 after a VM exit, 1 if there was no VM entry. */
+static int enter(struct vtx_vcpu *vcpu)
+{
+	int failed;
+
+	if (vtx_tlb_enter(&vcpu->tlb)) {
+		vcpu->vmcs.failed = true;
+		return 1;
+	}
+	if (unlikely(vtx_event_waiting(vcpu)))
+		vtx_event_inject(vcpu);
+	vtx_host_before_entry(vcpu);
+	guest_timing_enter_irqoff();
+
+	failed = into_guest_and_back(vcpu);
+
+	vtx_tlb_exit(&vcpu->tlb);
+	vtx_host_after_exit(vcpu);
+	if (likely(!failed)) {
+		vcpu->vmcs.launched = true;
+		forward_machine_check(vcpu);
+	}
+	/* The interrupt that ended the guest's time is accounted to the guest. */
+	local_irq_enable();
+	local_irq_disable();
+	guest_timing_exit_irqoff();
+	return failed;
+}
+
+/* SDM vol. 3 "VM-Instruction Error Numbers". */
+static int entry_failed(struct vtx_vcpu *vcpu)
+{
+	if (!vtx_root_cpu_on(smp_processor_id()))
+		return -EIO;
+	if (vcpu->vmcs.failed)
+		return vtx_internal_error(vcpu, KVM_INTERNAL_ERROR_UNEXPECTED_EXIT_REASON);
+	return vtx_fail_entry(vcpu, vmcs_read32(VM_INSTRUCTION_ERROR));
+}
+
+static bool wanted_elsewhere(void)
+{
+	return need_resched() || signal_pending(current);
+}
+
+/*
+ * In and out of the guest until something else is to be done. Return: as exit
+ * handlers; VTX_RESUME: come back after whoever wants the thread.
+ */
+static int stay(struct vtx_vcpu *vcpu)
+{
+	int r;
+
+	do {
+		if (unlikely(vtx_event_wants_window(vcpu)))
+			vtx_event_update_windows(vcpu);
+		local_irq_disable();
+		if (wanted_elsewhere() || !vtx_root_cpu_on(smp_processor_id())) {
+			local_irq_enable();
+			return VTX_RESUME;
+		}
+		r = enter(vcpu);
+		local_irq_enable();
+		if (unlikely(r))
+			return entry_failed(vcpu);
+
+		trace_vtx_exit(vcpu->exit.reason);
+		r = vtx_exit_fast(vcpu);
+	} while (r == VTX_RESUME);
+
+	if (r == VTX_SLOW)
+		vtx_exit_snapshot(vcpu);
+	return r;
+}
+
+/* One stay, between borrowing the host's state and giving it back. */
+static int visit(struct vtx_vcpu *vcpu)
+{
+	int r;
+
+	preempt_disable();
+	r = vtx_vcpu_load_here(vcpu);
+	if (unlikely(r)) {
+		preempt_enable();
+		/* The CPU is going offline and this thread will be moved. */
+		if (r == -EAGAIN && !vtx_root_stopped()) {
+			schedule_timeout_interruptible(1);
+			return VTX_RESUME;
+		}
+		return -EIO;
+	}
+	vtx_host_enter(vcpu);
+	r = stay(vcpu);
+	vtx_host_leave(vcpu);
+	preempt_enable();
+	return r;
+}
+
+/* The VMM's side of an I/O exit is done. */
+static int complete_io(struct vtx_vcpu *vcpu)
+{
+	switch (vcpu->pending) {
+	case VTX_IO_PIO:
+	case VTX_IO_STRING:
+		return vtx_pio_complete(vcpu);
+	case VTX_IO_MMIO:
+		return vtx_mmio_complete(vcpu);
+	default:
+		return VTX_RESUME;
+	}
+}
+
+static int before_visit(struct vtx_vcpu *vcpu)
+{
+	if (unlikely(vcpu->vmcs.failed))
+		return vtx_internal_error(vcpu, KVM_INTERNAL_ERROR_UNEXPECTED_EXIT_REASON);
+	if (READ_ONCE(vcpu->vm->dead))
+		return -EIO;
+	/* Missing PDPTEs leave the guest with page faults, not us with an error. */
+	if (unlikely(vcpu->pdptes_stale))
+		vtx_load_pdptes(vcpu);
+	cond_resched();
+	return VTX_RESUME;
+}
+
+static int run_guest(struct vtx_vcpu *vcpu)
+{
+	int r;
+
+	do {
+		if (signal_pending(current)) {
+			vcpu->run->exit_reason = KVM_EXIT_INTR;
+			return -EINTR;
+		}
+		r = before_visit(vcpu);
+		if (r == VTX_RESUME)
+			r = visit(vcpu);
+		if (r == VTX_SLOW)
+			r = vtx_exit_slow(vcpu);
+	} while (r == VTX_RESUME);
+	return r;
+}
+
+/* What the VMM finds in the run page after every KVM_RUN, failed or not. */
+static void fill_run_page(struct vtx_vcpu *vcpu)
+{
+	struct kvm_run *run = vcpu->run;
+
+	vtx_vcpu_load(vcpu);
+	run->if_flag = !!(vmcs_readl(GUEST_RFLAGS) & X86_EFLAGS_IF);
+	run->ready_for_interrupt_injection = vtx_event_irq_allowed(vcpu);
+	vtx_vcpu_put(vcpu);
+	run->cr8 = vcpu->cr8;
+	run->apic_base = vcpu->apic_base;
+	run->flags = 0;
+}
+
+/**
+ * vtx_run() - KVM_RUN
+ * @vcpu: the vCPU, whose mutex is held
+ *
+ * Context: may sleep; the VM's own process.
+ * Return: 0 with vcpu->run->exit_reason; -EINTR: immediate_exit or a signal;
+ * -EINVAL: bad CR8 in the run page; -EFAULT: the process has no memory where a
+ * slot says so; -EIO: the process that owns the VM is gone.
+ */
+int vtx_run(struct vtx_vcpu *vcpu)
+{
+	struct kvm_run *run = vcpu->run;
+	u64 cr8 = READ_ONCE(run->cr8);
+	int r;
+
+	if (READ_ONCE(run->kvm_valid_regs) || READ_ONCE(run->kvm_dirty_regs) ||
+	    cr8 > 15)
+		return -EINVAL;
+	vcpu->cr8 = cr8;
+	vcpu->event.user_window = READ_ONCE(run->request_interrupt_window);
+	vcpu->ran = true;
+
+	r = complete_io(vcpu);
+	if (r == VTX_RESUME) {
+		if (READ_ONCE(run->immediate_exit))
+			r = -EINTR;
+		else
+			r = run_guest(vcpu);
+	}
+	fill_run_page(vcpu);
+	return r;
+}

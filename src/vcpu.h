@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef _VTX_VCPU_H
+#define _VTX_VCPU_H
+
+#include <linux/types.h>
+
+struct vtx_vcpu;
+struct vtx_vm;
+
+struct vtx_vcpu *vtx_vcpu_create(struct vtx_vm *vm, unsigned int id);
+void vtx_vcpu_destroy(struct vtx_vcpu *vcpu);
+
+extern const struct file_operations vtx_vcpu_fops;
+
+#endif /* _VTX_VCPU_H */

@@ -1,0 +1,341 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * vm.c - life of a VM and its ioctls
+ *
+ * Owns struct vtx_vm, its memory map and its vCPUs. No VMX here.
+ */
+#include "vm.h"
+
+#include <linux/anon_inodes.h>
+#include <linux/errno.h>
+#include <linux/file.h>
+#include <linux/fs.h>
+#include <linux/mm.h>
+#include <linux/nospec.h>
+#include <linux/sched/mm.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include "memslot.h"
+#include "mm.h"
+#include "tlb_report.h"
+#include "vcpu.h"
+#include "vtx.h"
+
+static struct vtx_memmap *alloc_map(unsigned int slots)
+{
+	return kvzalloc(struct_size((struct vtx_memmap *)NULL, slot, slots),
+			GFP_KERNEL_ACCOUNT);
+}
+
+static struct vtx_vm *vm_create(void)
+{
+	struct vtx_vm *vm = kzalloc(sizeof(*vm), GFP_KERNEL_ACCOUNT);
+	int r = -ENOMEM;
+
+	if (!vm)
+		return ERR_PTR(-ENOMEM);
+	refcount_set(&vm->users, 1);
+	mutex_init(&vm->lock);
+	spin_lock_init(&vm->ept_lock);
+	vm->memmap = alloc_map(0);
+	if (!vm->memmap)
+		goto out_vm;
+	r = vtx_ept_init(&vm->ept);
+	if (r)
+		goto out_map;
+	r = vtx_tlb_vm_init(&vm->tlb, vm->ept.eptp);
+	if (r)
+		goto out_ept;
+	mmgrab(current->mm);
+	vm->mm = current->mm;
+	r = vtx_mm_follow(vm);
+	if (r)
+		goto out_tlb;
+	return vm;
+
+out_tlb:
+	mmdrop(vm->mm);
+	vtx_tlb_vm_destroy(&vm->tlb);
+out_ept:
+	vtx_ept_destroy(&vm->ept);
+out_map:
+	kvfree(vm->memmap);
+out_vm:
+	kfree(vm);
+	return ERR_PTR(r);
+}
+
+static void vm_destroy(struct vtx_vm *vm)
+{
+	unsigned int i;
+
+	vtx_mm_unfollow(vm);
+	for (i = 0; i < VTX_MAX_VCPUS; i++)
+		if (vm->vcpus[i])
+			vtx_vcpu_destroy(vm->vcpus[i]);
+	vtx_tlb_vm_destroy(&vm->tlb);
+	vtx_ept_destroy(&vm->ept);
+	mmdrop(vm->mm);
+	kvfree(vm->memmap);
+	kfree(vm);
+}
+
+/**
+ * vtx_vm_put() - a VM or vCPU fd is closed
+ * @vm: the VM, destroyed with the last one
+ *
+ * Context: may sleep.
+ */
+void vtx_vm_put(struct vtx_vm *vm)
+{
+	if (refcount_dec_and_test(&vm->users))
+		vm_destroy(vm);
+}
+
+static int create_vcpu(struct vtx_vm *vm, unsigned long id)
+{
+	struct vtx_vcpu *vcpu;
+	char name[24];
+	int fd;
+
+	if (id >= VTX_MAX_VCPUS)
+		return -EINVAL;
+	id = array_index_nospec(id, VTX_MAX_VCPUS);
+	mutex_lock(&vm->lock);
+	fd = -EEXIST;
+	if (vm->vcpus[id])
+		goto out;
+	vcpu = vtx_vcpu_create(vm, id);
+	fd = PTR_ERR(vcpu);
+	if (IS_ERR(vcpu))
+		goto out;
+	/* The fd is visible once it is installed: nothing can fail after that. */
+	vm->vcpus[id] = vcpu;
+	vm->nr_vcpus++;
+	refcount_inc(&vm->users);
+	snprintf(name, sizeof(name), "vtx-vcpu:%lu", id);
+	fd = anon_inode_getfd(name, &vtx_vcpu_fops, vcpu, O_RDWR | O_CLOEXEC);
+	if (fd < 0) {
+		refcount_dec(&vm->users);
+		vm->nr_vcpus--;
+		vm->vcpus[id] = NULL;
+		vtx_vcpu_destroy(vcpu);
+	}
+out:
+	mutex_unlock(&vm->lock);
+	return fd;
+}
+
+/* What no VM could have: KVM's checks in KVM's order. */
+static int check_region(const struct kvm_userspace_memory_region *r)
+{
+	const u64 max_pages = (1ULL << 31) - 1;
+
+	if (r->flags & ~(u32)KVM_MEM_READONLY)
+		return -EINVAL;
+	if (!PAGE_ALIGNED(r->memory_size) || !PAGE_ALIGNED(r->guest_phys_addr) ||
+	    !PAGE_ALIGNED(r->userspace_addr) ||
+	    r->memory_size != (unsigned long)r->memory_size)
+		return -EINVAL;
+	if (r->userspace_addr != untagged_addr(r->userspace_addr) ||
+	    !access_ok((void __user *)(unsigned long)r->userspace_addr, r->memory_size))
+		return -EINVAL;
+	/* The upper half is KVM's address-space id, of which there is one. */
+	if (r->slot >= VTX_NR_MEMSLOTS)
+		return -EINVAL;
+	if (r->guest_phys_addr + r->memory_size < r->guest_phys_addr)
+		return -EINVAL;
+	/* Four levels of EPT. */
+	if (r->guest_phys_addr + r->memory_size > 1ULL << 48)
+		return -EINVAL;
+	if (r->memory_size >> PAGE_SHIFT > max_pages)
+		return -EINVAL;
+	return 0;
+}
+
+/* vm->lock held. The new map is seen by faults that start after this. */
+static void install_map(struct vtx_vm *vm, struct vtx_memmap *map,
+			const struct vtx_memslot *old)
+{
+	struct vtx_memmap *old_map = vm->memmap;
+
+	spin_lock(&vm->ept_lock);
+	vm->memmap = map;
+	vm->map_gen++;
+	if (old && vtx_ept_zap(&vm->ept, old->gfn, old->gfn + old->npages))
+		vtx_tlb_ept_flush(&vm->tlb);
+	spin_unlock(&vm->ept_lock);
+	kvfree(old_map);
+}
+
+/* vm->lock held. */
+static int set_region(struct vtx_vm *vm, const struct kvm_userspace_memory_region *r)
+{
+	const struct vtx_memslot *old = vtx_memmap_find_id(vm->memmap, r->slot);
+	struct vtx_memslot slot = {
+		.gfn = r->guest_phys_addr >> PAGE_SHIFT,
+		.npages = r->memory_size >> PAGE_SHIFT,
+		.hva = r->userspace_addr,
+		.id = r->slot,
+		.flags = r->flags,
+	};
+	struct vtx_memslot gone;
+	struct vtx_memmap *map;
+
+	if (!slot.npages && !old)
+		return -EINVAL;
+	if (slot.npages && old) {
+		/* A slot can move, not change size, backing or protection. */
+		if (slot.npages != old->npages || slot.hva != old->hva ||
+		    slot.flags != old->flags)
+			return -EINVAL;
+		if (slot.gfn == old->gfn)
+			return 0;
+	}
+	if (slot.npages && vtx_memmap_overlaps(vm->memmap, &slot))
+		return -EEXIST;
+	map = alloc_map(vm->memmap->n + 1);
+	if (!map)
+		return -ENOMEM;
+	vtx_memmap_replace(map, vm->memmap, slot.id, slot.npages ? &slot : NULL);
+	if (old)
+		gone = *old;
+	install_map(vm, map, old ? &gone : NULL);
+	return 0;
+}
+
+static int ioctl_set_region(struct vtx_vm *vm, void __user *user)
+{
+	struct kvm_userspace_memory_region region;
+	int r;
+
+	if (copy_from_user(&region, user, sizeof(region)))
+		return -EFAULT;
+	r = check_region(&region);
+	if (r)
+		return r;
+	mutex_lock(&vm->lock);
+	r = set_region(vm, &region);
+	mutex_unlock(&vm->lock);
+	return r;
+}
+
+/* With "unrestricted guest" no page of the guest is needed for a TSS. */
+static int ioctl_set_tss_addr(struct vtx_vm *vm, unsigned long addr)
+{
+	return addr > (unsigned int)(-3 * PAGE_SIZE) ? -EINVAL : 0;
+}
+
+/* Nor for an identity map. KVM wants it before the first vCPU. */
+static int ioctl_set_identity_map_addr(struct vtx_vm *vm, void __user *user)
+{
+	u64 addr;
+	int r = 0;
+
+	if (copy_from_user(&addr, user, sizeof(addr)))
+		return -EFAULT;
+	mutex_lock(&vm->lock);
+	if (vm->nr_vcpus)
+		r = -EINVAL;
+	mutex_unlock(&vm->lock);
+	return r;
+}
+
+static long vm_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	struct vtx_vm *vm = file->private_data;
+	void __user *user = (void __user *)arg;
+
+	if (vm->mm != current->mm || READ_ONCE(vm->dead))
+		return -EIO;
+	switch (cmd) {
+	case KVM_CHECK_EXTENSION:
+		return vtx_check_extension(arg);
+	case KVM_CREATE_VCPU:
+		return create_vcpu(vm, arg);
+	case KVM_SET_USER_MEMORY_REGION:
+		return ioctl_set_region(vm, user);
+	case KVM_SET_TSS_ADDR:
+		return ioctl_set_tss_addr(vm, arg);
+	case KVM_SET_IDENTITY_MAP_ADDR:
+		return ioctl_set_identity_map_addr(vm, user);
+	case KVM_SET_NR_MMU_PAGES:
+		/* KVM's limit for shadow paging, which there is none of. */
+		return (unsigned int)arg < 64 ? -EINVAL : 0;
+	case VTX_GET_INFO:
+	case VTX_GET_TLB_STATS:
+		return vtx_tlb_ioctl(cmd, user, &vm->tlb, NULL);
+	default:
+		return -ENOTTY;
+	}
+}
+
+static int vm_release(struct inode *inode, struct file *file)
+{
+	vtx_vm_put(file->private_data);
+	return 0;
+}
+
+static const struct file_operations vm_fops = {
+	.owner = THIS_MODULE,
+	.release = vm_release,
+	.unlocked_ioctl = vm_ioctl,
+	.llseek = noop_llseek,
+};
+
+/**
+ * vtx_vm_create_fd() - KVM_CREATE_VM
+ *
+ * Return: the new VM's fd, or a negative errno.
+ */
+int vtx_vm_create_fd(void)
+{
+	struct vtx_vm *vm = vm_create();
+	int fd;
+
+	if (IS_ERR(vm))
+		return PTR_ERR(vm);
+	fd = anon_inode_getfd("vtx-vm", &vm_fops, vm, O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		vm_destroy(vm);
+	return fd;
+}
+
+/**
+ * vtx_check_extension() - KVM_CHECK_EXTENSION, on the system and on a VM
+ * @cap: KVM_CAP_*
+ *
+ * Offer nothing that is not there: a client that finds a capability calls its
+ * ioctls and takes their failure for fatal.
+ *
+ * Return: the capability's value, 0: none.
+ */
+int vtx_check_extension(unsigned long cap)
+{
+	switch (cap) {
+	case KVM_CAP_USER_MEMORY:
+	case KVM_CAP_DESTROY_MEMORY_REGION_WORKS:
+	case KVM_CAP_JOIN_MEMORY_REGIONS_WORKS:
+	case KVM_CAP_SET_TSS_ADDR:
+	case KVM_CAP_SET_IDENTITY_MAP_ADDR:
+	case KVM_CAP_EXT_CPUID:
+	case KVM_CAP_MP_STATE:
+	case KVM_CAP_NOP_IO_DELAY:
+	case KVM_CAP_SYNC_MMU:
+	case KVM_CAP_USER_NMI:
+	case KVM_CAP_READONLY_MEM:
+	case KVM_CAP_INTERNAL_ERROR_DATA:
+	case KVM_CAP_IMMEDIATE_EXIT:
+		return 1;
+	case KVM_CAP_NR_VCPUS:
+		return min_t(unsigned int, num_online_cpus(), VTX_MAX_VCPUS);
+	case KVM_CAP_MAX_VCPUS:
+	case KVM_CAP_MAX_VCPU_ID:
+		return VTX_MAX_VCPUS;
+	case KVM_CAP_NR_MEMSLOTS:
+		return VTX_NR_MEMSLOTS;
+	default:
+		return 0;
+	}
+}

@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * vtx.h - the two objects of vtx and who may touch what
+ *
+ * Address spaces, as in <linux/kvm_types.h>: gva_t guest linear, gpa_t guest
+ * physical, gfn_t its page number; hva_t address in the VMM's process; hpa_t
+ * host physical.
+ *
+ * Protection of members:
+ *	I	immutable once the object is visible
+ *	m	vm->lock
+ *	e	vm->ept_lock
+ *	v	vcpu->mutex
+ *	p	vcpu->mutex, and only with preemption off and the VMCS current
+ *	a	atomic, or read and written once
+ *
+ * Lock order:
+ *	vcpu->mutex > vm->lock > mmap_lock > vtx_mm.lock > vm->ept_lock (spins)
+ * mmu-notifier callbacks run under mmap_lock or page locks: the spinlocks only.
+ * ept_lock is never taken with IRQs off: who holds it may wait for an IPI.
+ * Between vtx_vcpu_load() and vtx_vcpu_put() preemption is off: no mutex.
+ *
+ * Failures have three channels. The user's fault is an errno. The guest's
+ * fault is an exception in the guest or a KVM_EXIT_* for its VMM. Ours, or the
+ * CPU's, is vcpu->vmcs.failed: KVM_EXIT_INTERNAL_ERROR for ever, one log line.
+ */
+#ifndef _VTX_H
+#define _VTX_H
+
+#include <linux/kvm.h>
+#include <linux/kvm_types.h>
+#include <linux/list.h>
+#include <linux/mutex.h>
+#include <linux/refcount.h>
+#include <linux/spinlock.h>
+#include <linux/types.h>
+
+#include <asm/desc_defs.h>
+#include <asm/page_types.h>
+
+#include "ept.h"
+#include "tlb.h"
+#include "vmcs.h"
+
+#define VTX_MAX_VCPUS		64
+#define VTX_NR_MEMSLOTS		512
+#define VTX_MAX_CPUID		256
+#define VTX_RUN_PAGES		3	/* kvm_run, port I/O data, coalesced ring */
+
+struct vtx_mm;
+struct vtx_memmap;
+
+/* GPRs in the order of instruction encodings, as struct kvm_regs is not. */
+enum vtx_gpr {
+	VTX_RAX, VTX_RCX, VTX_RDX, VTX_RBX, VTX_RSP, VTX_RBP, VTX_RSI, VTX_RDI,
+	VTX_R8, VTX_R9, VTX_R10, VTX_R11, VTX_R12, VTX_R13, VTX_R14, VTX_R15,
+	VTX_NR_GPRS
+};
+
+/* Guest MSRs that the CPU keeps in registers during a run, see host.c. */
+enum vtx_hw_msr {
+	VTX_MSR_STAR, VTX_MSR_LSTAR, VTX_MSR_FMASK,
+	VTX_MSR_KERNEL_GS_BASE, VTX_MSR_TSC_AUX, VTX_NR_HW_MSRS
+};
+
+/**
+ * struct vtx_vm - one virtual machine
+ * @users:	[a] VM fd and vCPU fds; the last one frees
+ * @mm:		[I] the process that created it; ioctls from others get -EIO
+ * @lock:	writers of @memmap, creation of vCPUs
+ * @vcpus:	[m] by id; written once, before the vCPU's fd exists
+ * @nr_vcpus:	[m] how many of them
+ * @ept_lock:	see above
+ * @memmap:	[m and e to write, either to read] guest-physical memory map
+ * @ept:	[e] the page tables
+ * @tlb:	[a] flush state (tlb.c)
+ * @follower:	[I] mmu-notifier of @mm
+ * @link:	[follower's lock] on the follower's list of VMs
+ * @map_gen:	[e] counts changes of @memmap
+ * @dead:	[a] @mm is gone
+ * @has_tss_addr: [m] KVM_SET_TSS_ADDR was called
+ */
+struct vtx_vm {
+	refcount_t users;
+	struct mm_struct *mm;
+	struct mutex lock;
+	struct vtx_vcpu *vcpus[VTX_MAX_VCPUS];
+	unsigned int nr_vcpus;
+	spinlock_t ept_lock;
+	struct vtx_memmap *memmap;
+	struct vtx_ept ept;
+	struct vtx_tlb_vm tlb;
+	struct vtx_mm *follower;
+	struct list_head link;
+	unsigned long map_gen;
+	bool dead;
+	bool has_tss_addr;
+};
+
+/**
+ * struct vtx_exit - the last VM exit
+ * @reason:	exit reason with its high bits
+ * @qual:	exit qualification [only where the exit table asks for it]
+ * @gpa:	guest-physical address, likewise
+ * @gla:	guest-linear address, likewise
+ * @insn_len:	length of the instruction, likewise
+ */
+struct vtx_exit {
+	u32 reason;
+	u32 insn_len;
+	u64 qual;
+	u64 gpa;
+	u64 gla;
+};
+
+/**
+ * struct vtx_event - what is to be injected at the next VM entry
+ * @info:	VM-entry interruption-information; 0: nothing
+ * @error:	its error code
+ * @insn_len:	instruction length, for software events
+ * @nmi:	an NMI waits for its window
+ * @irq:	external interrupt vector that waits for its window, -1: none
+ * @window:	window-exiting controls that are on in the VMCS
+ * @user_window: the VMM asked for KVM_EXIT_IRQ_WINDOW_OPEN
+ * @shutdown:	an exception while delivering #DF: triple fault
+ */
+struct vtx_event {
+	u32 info;
+	u32 error;
+	u32 insn_len;
+	bool nmi;
+	int irq;
+	u32 window;
+	bool user_window;
+	bool shutdown;
+};
+
+/* What the next KVM_RUN must finish before the guest runs again. */
+enum vtx_pending_io {
+	VTX_IO_NONE,
+	VTX_IO_PIO,		/* IN or OUT, retire the instruction */
+	VTX_IO_STRING,		/* INS or OUTS, retire some iterations */
+	VTX_IO_MMIO,		/* next fragment of an emulated access */
+};
+
+/**
+ * struct vtx_pio - port I/O that is with the VMM
+ * @rip:	where the instruction is; retired only if RIP is still there
+ * @next_rip:	where the next one is
+ * @gva:	linear address of the memory operand of INS
+ * @count:	elements in the data page
+ * @size:	bytes of each
+ * @addr_size:	address size in bytes of INS and OUTS
+ * @in:		IN or INS
+ * @rep:	REP prefix
+ */
+struct vtx_pio {
+	u64 rip;
+	u64 next_rip;
+	u64 gva;
+	u32 count;
+	u8 size;
+	u8 addr_size;
+	bool in;
+	bool rep;
+};
+
+struct vtx_mmio;
+
+/**
+ * struct vtx_host - host state that a run borrows, given back by host_leave()
+ * @gdt:	descriptor-table registers: each VM exit sets the limits to FFFFH
+ * @idt:	likewise
+ * @fs_sel:	selectors of the VMM thread
+ * @gs_sel:	likewise
+ * @ds_sel:	likewise
+ * @es_sel:	likewise
+ * @ldt_sel:	likewise
+ * @fs_base:	HOST_FS_BASE as last written
+ * @debugctl:	IA32_DEBUGCTL, cleared by each VM exit
+ * @kernel_gs_base: IA32_KERNEL_GS_BASE of the VMM thread
+ * @msrs_loaded: bit per enum vtx_hw_msr: the guest's value is in the CPU
+ */
+struct vtx_host {
+	struct desc_ptr gdt, idt;
+	u16 fs_sel, gs_sel, ds_sel, es_sel, ldt_sel;
+	unsigned long fs_base;
+	u64 debugctl;
+	u64 kernel_gs_base;
+	u32 msrs_loaded;
+};
+
+/**
+ * struct vtx_vcpu - one virtual CPU
+ * @vm:		[I] its VM
+ * @id:		[I] KVM_CREATE_VCPU's argument
+ * @mutex:	one ioctl at a time, killable
+ * @run:	[I] the run page, shared with the VMM: written by vtx, read once
+ * @pages:	[I] the pages behind the vCPU's mmap
+ * @vmcs:	[p] the VMCS
+ * @tlb:	[p] VPID and flush state (tlb.c)
+ * @regs:	[v] GPRs; RSP's slot is filled from the VMCS on demand
+ * @cr2:	[v]
+ * @cr8:	[v] no local APIC in the kernel: the VMM's TPR
+ * @apic_base:	[v] IA32_APIC_BASE, which the VMM owns
+ * @xcr0:	[v]
+ * @dr:		[v] DR0-DR3
+ * @dr6:	[v]
+ * @dr7:	[v] as in the VMCS
+ * @osxsave:	[v] CR4.OSXSAVE: @xcr0 counts
+ * @msrs:	[v] guest values of the swapped MSRs
+ * @tsc_offset:	[v] guest TSC - host TSC
+ * @tsc_adjust:	[v] IA32_TSC_ADJUST
+ * @misc_enable: [v] IA32_MISC_ENABLE
+ * @sw_msrs:	[v] MSRs that are only stored (msr.c)
+ * @mcg:	[v] machine-check bank registers
+ * @cpuid:	[v] what the guest sees
+ * @nr_cpuid:	[v] entries of it
+ * @cstar:	[v] IA32_CSTAR, which no Intel CPU uses
+ * @cr4_allowed: [v] CR4 bits that the guest may set, from @cpuid
+ * @ran:	[v] the vCPU has entered the guest: CPUID is fixed
+ * @pdptes_stale: [v] CR3 or the paging mode came from outside
+ * @exit:	[v] the last exit
+ * @event:	[v] event injection
+ * @pending:	[v] I/O that KVM_RUN has to finish
+ * @pio:	[v] port I/O in the VMM's hands
+ * @mmio:	[I] emulated memory access in the VMM's hands
+ * @host:	[p] borrowed host state
+ * @spare:	[v] EPT pages in reserve
+ * @fpu:	[I] guest FPU area in XSAVE standard format
+ * @msr_bitmap:	[I] 4 KBytes
+ * @l1d_flush:	[p] something of the host may be in the L1D
+ */
+struct vtx_vcpu {
+	struct vtx_vm *vm;
+	unsigned int id;
+	struct mutex mutex;
+	struct kvm_run *run;
+	struct page *pages[VTX_RUN_PAGES];
+	struct vtx_vmcs vmcs;
+	struct vtx_tlb_vcpu tlb;
+	u64 regs[VTX_NR_GPRS];
+	u64 cr2;
+	u64 cr8;
+	u64 apic_base;
+	u64 xcr0;
+	u64 dr[4];
+	u64 dr6;
+	u64 dr7;
+	bool osxsave;
+	u64 msrs[VTX_NR_HW_MSRS];
+	u64 tsc_offset;
+	u64 tsc_adjust;
+	u64 misc_enable;
+	u64 *sw_msrs;
+	struct kvm_cpuid_entry2 *cpuid;
+	unsigned int nr_cpuid;
+	u64 cstar;
+	u64 cr4_allowed;
+	bool ran;
+	bool pdptes_stale;
+	struct vtx_exit exit;
+	struct vtx_event event;
+	enum vtx_pending_io pending;
+	struct vtx_pio pio;
+	struct vtx_mmio *mmio;
+	struct vtx_host host;
+	struct vtx_ept_spare spare;
+	void *fpu;
+	void *msr_bitmap;
+	bool l1d_flush;
+};
+
+/* Return values of exit handlers, besides negative errnos: see exit.c. */
+enum {
+	VTX_TO_USER = 0,
+	VTX_RESUME = 1,
+	VTX_SLOW = 2,
+};
+
+#endif /* _VTX_H */
