@@ -15,8 +15,9 @@ TLB_PROGRAMS	:= tlb_caps_test tlb_exhaustive_test tlb_random_test tlb_race_test 
 MUTANTS		:= $(patsubst mutants/%.patch,%,$(wildcard mutants/*.patch))
 DEPTH		?= 11
 MUTANT_JOBS	?= 2
+TLB_OPT		?= -O2
 
-TLB_CFLAGS	:= -std=gnu11 -g -O2 -fno-strict-aliasing -fno-pie -Wall -Wextra -Werror \
+TLB_CFLAGS	:= -std=gnu11 -g $(TLB_OPT) -fno-strict-aliasing -fno-pie -Wall -Wextra -Werror \
 		   -Wno-unused-parameter -Wno-sign-compare -Ismp -Iinclude -I. -I$(SRC)
 TLB_DEPS	:= $(wildcard tlb_*.[ch] smp/*.h smp/*/*.h) tlb.mk \
 		   $(addprefix $(SRC)/,tlb.h vpid.h root.h trace.h) \

@@ -74,7 +74,8 @@ static void explore(int left)
 
 static void run(const char *name, int depth, const struct config *cfg, const void *fresh)
 {
-	memset(table, 0, sizeof(*table) << TABLE_BITS);
+	free(table);
+	table = calloc(1ul << TABLE_BITS, sizeof(*table));
 	steps = states = path_len = 0;
 	snapshot_load(fresh);
 	world_init(cfg);
@@ -97,7 +98,6 @@ int main(int argc, char **argv)
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	for (i = 0; i < MAX_DEPTH; i++)
 		level[i] = malloc(snapshot_size());
-	table = malloc(sizeof(*table) << TABLE_BITS);
 	if (depth >= MAX_DEPTH)
 		depth = MAX_DEPTH - 1;
 	snapshot_save(fresh);

@@ -550,14 +550,14 @@ int main(int argc, char **argv)
 	unsigned int i, n = sizeof(scenarios) / sizeof(scenarios[0]);
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	seen = malloc(sizeof(*seen) << TABLE_BITS);
 	memcpy(fresh, __start_vtx_state, __stop_vtx_state - __start_vtx_state);
 	for (i = 0; i < n; i++) {
 		unsigned long long runs = 0;
 
 		planned = 0;
 		states = 0;
-		memset(seen, 0, sizeof(*seen) << TABLE_BITS);
+		free(seen);
+		seen = calloc(1ul << TABLE_BITS, sizeof(*seen));
 		for (;;) {
 			memcpy(__start_vtx_state, fresh, __stop_vtx_state - __start_vtx_state);
 			setup(&scenarios[i]);

@@ -6,9 +6,9 @@
  * operation and come back having run another hypervisor, the module reloaded.
  *
  * After each step every TLB entry that the hardware could use for a vCPU in
- * the guest must tell the truth, and the invalidations executed must be the
- * ones that the rules ask for and no others. What fails is named after the
- * invariant of DESIGN.md section 5; "MINIMAL" is a flush that none asks for.
+ * the guest must tell the truth: a flush too few shows as a lie. A flush too
+ * many shows in a second bookkeeping of what the rules ask for ("MINIMAL").
+ * Everything else is named after the invariants V1 to V8 of src/tlb.c.
  */
 #ifndef _TLB_WORLD_H
 #define _TLB_WORLD_H
@@ -60,7 +60,7 @@ struct world_vm {
 	u8 root;
 	u8 version[W_GPAS];	/* outlives the VM */
 	struct world_ept ept[W_GPAS];
-	/* What the rules ask for: a second bookkeeping, of the plain kind. */
+	/* The second bookkeeping. */
 	int changes;
 	int seen[HW_CPUS];	/* 1 + changes at the last INVEPT, 0: none yet */
 	struct vtx_tlb_vm tlb;
