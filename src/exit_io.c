@@ -12,6 +12,7 @@
 #include "exit_io.h"
 
 #include <linux/errno.h>
+#include <linux/minmax.h>
 #include <linux/mm.h>
 #include <linux/string.h>
 
@@ -87,15 +88,34 @@ static void reg_add(u64 *reg, s64 value, unsigned int addr_size)
 	*reg = keep | ((*reg + value) & mask);
 }
 
-/* Elements that one exit may carry: to the end of the page, forwards only. */
-static u32 batch(const struct vtx_pio *pio, u64 offset, u64 left)
+/* Elements that one exit may carry: within the page, without a wrap of rSI. */
+static u32 batch(const struct vtx_pio *pio, u64 offset, u64 left, bool down)
 {
-	u64 n = (PAGE_SIZE - offset_in_page(pio->gva)) / pio->size;
-	u64 to_wrap = (reg_mask(pio->addr_size) - offset) / pio->size;
+	u64 in_page = offset_in_page(pio->gva);
+	u64 n, to_wrap;
 
-	/* An element may cross the page, the batch may not. */
-	n = min(n, to_wrap);
-	return max_t(u64, min(n, left), 1);
+	if (in_page + pio->size > PAGE_SIZE)
+		return 1;
+	if (down) {
+		n = in_page / pio->size + 1;
+		to_wrap = offset / pio->size + 1;
+	} else {
+		n = (PAGE_SIZE - in_page) / pio->size;
+		to_wrap = (reg_mask(pio->addr_size) - offset) / pio->size;
+	}
+	return max_t(u64, min3(n, to_wrap, left), 1);
+}
+
+/* The batch as memory has it and as the port sees it are mirror images. */
+static void reverse(struct vtx_vcpu *vcpu)
+{
+	const struct vtx_pio *pio = &vcpu->pio;
+	u8 *low = pio_data(vcpu), *high = low + (pio->count - 1) * pio->size;
+	unsigned int i;
+
+	for (; low < high; low += pio->size, high -= pio->size)
+		for (i = 0; i < pio->size; i++)
+			swap(low[i], high[i]);
 }
 
 static int string_fault(struct vtx_vcpu *vcpu, int error)
@@ -110,10 +130,14 @@ static int touch_operand(struct vtx_vcpu *vcpu, const struct vtx_gwalk *w)
 {
 	const struct vtx_pio *pio = &vcpu->pio;
 	unsigned int len = pio->count * pio->size;
+	int r;
 
 	if (pio->in)
 		return vtx_gva_check_write(vcpu, w, pio->gva, len);
-	return vtx_gva_read(vcpu, w, pio->gva, pio_data(vcpu), len, 0);
+	r = vtx_gva_read(vcpu, w, pio->gva, pio_data(vcpu), len, 0);
+	if (!r && pio->down)
+		reverse(vcpu);
+	return r;
 }
 
 /**
@@ -130,7 +154,7 @@ int vtx_pio_exit_string(struct vtx_vcpu *vcpu)
 	struct vtx_gwalk w;
 	u64 left, offset;
 	unsigned int seg;
-	gva_t gva, end;
+	gva_t gva;
 	bool ok;
 	u32 info;
 	int r;
@@ -155,11 +179,16 @@ int vtx_pio_exit_string(struct vtx_vcpu *vcpu)
 		vtx_queue_exception_error(vcpu, seg == VTX_SEG_SS ? SS_VECTOR :
 					  GP_VECTOR, 0);
 	pio->count = 1;
-	if (left && ok && !(w.rflags & X86_EFLAGS_DF)) {
-		pio->count = batch(pio, offset, left);
+	pio->down = w.rflags & X86_EFLAGS_DF;
+	if (left && ok) {
+		u32 n = batch(pio, offset, left, pio->down);
+		u64 low = pio->down ? offset - (n - 1) * pio->size : offset;
+
 		/* The limit may be nearer than the page's end. */
-		if (!vtx_linear(&w, seg, offset, pio->count * pio->size, pio->in, &end))
-			pio->count = 1;
+		if (vtx_linear(&w, seg, low, n * pio->size, pio->in, &gva)) {
+			pio->count = n;
+			pio->gva = gva;
+		}
 	}
 	vtx_vcpu_put(vcpu);
 	if (!left || !ok)
@@ -172,14 +201,14 @@ int vtx_pio_exit_string(struct vtx_vcpu *vcpu)
 	return to_user(vcpu, qual);
 }
 
-static void retire_string(struct vtx_vcpu *vcpu, u64 rflags)
+static void retire_string(struct vtx_vcpu *vcpu)
 {
 	const struct vtx_pio *pio = &vcpu->pio;
 	s64 step = (s64)pio->count * pio->size;
 	u64 *index = &vcpu->regs[pio->in ? VTX_RDI : VTX_RSI];
 	bool last = true;
 
-	reg_add(index, rflags & X86_EFLAGS_DF ? -step : step, pio->addr_size);
+	reg_add(index, pio->down ? -step : step, pio->addr_size);
 	if (pio->rep) {
 		reg_add(&vcpu->regs[VTX_RCX], -(s64)pio->count, pio->addr_size);
 		last = !(vcpu->regs[VTX_RCX] & reg_mask(pio->addr_size));
@@ -232,13 +261,15 @@ int vtx_pio_complete(struct vtx_vcpu *vcpu)
 		return VTX_RESUME;
 
 	if (pio->in) {
+		if (pio->down)
+			reverse(vcpu);
 		r = vtx_gva_write(vcpu, &w, pio->gva, pio_data(vcpu),
 				  pio->count * pio->size);
 		if (r)
 			return string_fault(vcpu, r);
 	}
 	vtx_vcpu_load(vcpu);
-	retire_string(vcpu, w.rflags);
+	retire_string(vcpu);
 	vtx_vcpu_put(vcpu);
 	return VTX_RESUME;
 }

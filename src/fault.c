@@ -21,8 +21,10 @@
 #include "vtx.h"
 
 /**
- * struct place - where a guest page lives, as of @seq and @gen
+ * struct place - where a guest page lives
  * @hva: address in the process
+ * @seq: as of which invalidation (mm.c)
+ * @gen: as of which memory map
  * @writable: the slot is not read-only
  */
 struct place {

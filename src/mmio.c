@@ -59,8 +59,15 @@ struct vtx_mmio {
 
 /**
  * struct emu - one attempt to execute the instruction
+ * @vcpu:	the vCPU
+ * @w:		its paging state
+ * @insn:	the instruction, decoded
+ * @regs:	GPRs, given to the vCPU only when all is done
+ * @rip:	the instruction
+ * @rflags:	likewise
  * @reads:	device reads so far in this attempt
  * @nr_bytes:	bytes fetched
+ * @bytes:	they
  */
 struct emu {
 	struct vtx_vcpu *vcpu;
@@ -319,6 +326,43 @@ static int execute_one(struct emu *e)
 	return write ? write_mem(e, gva, value) : 0;
 }
 
+/* SDM vol. 1 "Stack Address-Size Attribute": 64 bits, else SS.B decides. */
+static u64 stack_mask(struct emu *e)
+{
+	u32 ar;
+
+	if (e->w.bits == 64)
+		return ~0ULL;
+	vtx_vcpu_load(e->vcpu);
+	ar = vmcs_read32(GUEST_SS_AR_BYTES);
+	vtx_vcpu_put(e->vcpu);
+	return ar & VMX_AR_DB_MASK ? 0xffffffffU : 0xffffU;
+}
+
+/* PUSH and POP with a memory operand: the stack is the other one. */
+static int execute_stack(struct emu *e)
+{
+	const struct vtx_insn *insn = &e->insn;
+	bool push = insn->op == VTX_INSN_PUSH;
+	u64 mask = stack_mask(e), old = e->regs[VTX_RSP];
+	u64 rsp = (push ? old - insn->op_size : old + insn->op_size) & mask;
+	u64 offset = vtx_insn_effective_offset(insn, e->regs, e->rip + insn->len);
+	gva_t mem, stack;
+	u64 value;
+	int r;
+
+	r = linear(e, insn->seg, offset, !push, &mem);
+	if (!r)
+		r = linear(e, VTX_INSN_SS, push ? rsp : old & mask, push, &stack);
+	if (!r)
+		r = read_mem(e, push ? mem : stack, &value);
+	if (!r)
+		r = write_mem(e, push ? stack : mem, value);
+	if (!r)
+		e->regs[VTX_RSP] = (old & ~mask) | rsp;
+	return r;
+}
+
 static bool is_string(const struct vtx_insn *insn)
 {
 	return insn->op >= VTX_INSN_MOVS && insn->op <= VTX_INSN_SCAS;
@@ -329,9 +373,8 @@ static int execute(struct emu *e)
 	const struct vtx_insn *insn = &e->insn;
 	int r;
 
-	/* The stack would be a third operand; nobody pushes device registers. */
 	if (insn->op == VTX_INSN_PUSH || insn->op == VTX_INSN_POP)
-		return -ENXIO;
+		return execute_stack(e);
 	if (is_string(insn) && !vtx_insn_string_count(insn, e->regs))
 		return 0;
 	if (insn->op == VTX_INSN_MOVS || insn->op == VTX_INSN_CMPS)
@@ -349,6 +392,7 @@ static void commit(struct emu *e)
 
 	memcpy(vcpu->regs, e->regs, sizeof(vcpu->regs));
 	vtx_vcpu_load(vcpu);
+	vmcs_writel(GUEST_RSP, e->regs[VTX_RSP]);
 	if (e->rflags != e->w.rflags)
 		vmcs_writel(GUEST_RFLAGS, e->rflags);
 	/* Between rounds of a string instruction RIP stays, interrupts may come. */

@@ -156,6 +156,10 @@ static const struct vm_operations_struct run_page_vm_ops = {
 
 static int vcpu_mmap(struct file *file, struct vm_area_struct *vma)
 {
+	/* Data that a guest chose has no business being executable. */
+	if (vma->vm_flags & VM_EXEC)
+		return -EPERM;
+	vma->vm_flags &= ~VM_MAYEXEC;
 	vma->vm_ops = &run_page_vm_ops;
 	return 0;
 }

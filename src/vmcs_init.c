@@ -65,7 +65,6 @@ static void write_controls(struct vtx_vcpu *vcpu)
 static void write_host_const(void)
 {
 	struct desc_ptr idt;
-	u32 low, high;
 	u64 msr;
 
 	vmcs_writel(HOST_CR0, read_cr0() & ~X86_CR0_TS);
@@ -79,8 +78,8 @@ static void write_host_const(void)
 	store_idt(&idt);
 	vmcs_writel(HOST_IDTR_BASE, idt.address);
 	vmcs_writel(HOST_RIP, (unsigned long)vtx_exit_label);
-	rdmsr(MSR_IA32_SYSENTER_CS, low, high);
-	vmcs_write32(HOST_IA32_SYSENTER_CS, low);
+	rdmsrl(MSR_IA32_SYSENTER_CS, msr);
+	vmcs_write32(HOST_IA32_SYSENTER_CS, msr);
 	rdmsrl(MSR_EFER, msr);
 	vmcs_write64(HOST_IA32_EFER, msr);
 	rdmsrl(MSR_IA32_CR_PAT, msr);

@@ -147,7 +147,8 @@ enum vtx_pending_io {
  * struct vtx_pio - port I/O that is with the VMM
  * @rip:	where the instruction is; retired only if RIP is still there
  * @next_rip:	where the next one is
- * @gva:	linear address of the memory operand of INS
+ * @gva:	lowest linear address of the memory operand of INS and OUTS
+ * @down:	RFLAGS.DF: the first element is the highest one
  * @count:	elements in the data page
  * @size:	bytes of each
  * @addr_size:	address size in bytes of INS and OUTS
@@ -163,6 +164,7 @@ struct vtx_pio {
 	u8 addr_size;
 	bool in;
 	bool rep;
+	bool down;
 };
 
 struct vtx_mmio;
