@@ -1,0 +1,604 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The ioctls one by one: what they answer, and every errno they document. */
+#include "kselftest_harness.h"
+#include "lib/vtx_test.h"
+
+#define KERNEL_POINTER ((void *)0xffff888000000000UL)
+#define NON_CANONICAL ((void *)0x8000000000000000UL)
+
+VM_FIXTURE
+
+/* An ioctl this fd does not know: ENOTTY; KVM's device and vCPU say EINVAL. */
+#define EXPECT_UNKNOWN(fd, cmd, arg) do {					\
+	errno = 0;								\
+	EXPECT_EQ(-1, ioctl((fd), (cmd), (arg)))				\
+		TH_LOG("cmd %#lx", (unsigned long)(cmd));			\
+	EXPECT_TRUE(errno == ENOTTY || (on_kvm() && errno == EINVAL))		\
+		TH_LOG("cmd %#lx: %s", (unsigned long)(cmd), strerror(errno));	\
+} while (0)
+
+static const unsigned long device_ioctls[] = {
+	KVM_GET_API_VERSION, KVM_CREATE_VM, KVM_GET_VCPU_MMAP_SIZE,
+	KVM_GET_SUPPORTED_CPUID, KVM_GET_MSR_INDEX_LIST,
+};
+
+static const unsigned long vm_ioctls[] = {
+	KVM_CREATE_VCPU, KVM_SET_USER_MEMORY_REGION, KVM_SET_TSS_ADDR,
+	KVM_SET_IDENTITY_MAP_ADDR, KVM_SET_NR_MMU_PAGES,
+};
+
+static const unsigned long vcpu_ioctls[] = {
+	KVM_RUN, KVM_GET_REGS, KVM_SET_REGS, KVM_GET_SREGS, KVM_SET_SREGS, KVM_GET_FPU,
+	KVM_SET_FPU, KVM_GET_MSRS, KVM_SET_MSRS, KVM_SET_CPUID2, KVM_GET_CPUID2,
+	KVM_GET_MP_STATE, KVM_SET_MP_STATE,
+};
+
+#define FOR_EACH(cmd, list)						\
+	for (const unsigned long *cmd = (list);				\
+	     cmd < (list) + sizeof(list) / sizeof((list)[0]); cmd++)
+
+/* --- the device --- */
+
+TEST_F(vm, api_version_is_12)
+{
+	EXPECT_EQ(12, ioctl(self->m.dev, KVM_GET_API_VERSION, 0));
+}
+
+TEST_F(vm, api_version_argument_gives_einval)
+{
+	EXPECT_ERRNO(EINVAL, ioctl(self->m.dev, KVM_GET_API_VERSION, 1));
+}
+
+TEST_F(vm, vcpu_mmap_size_argument_gives_einval)
+{
+	EXPECT_ERRNO(EINVAL, ioctl(self->m.dev, KVM_GET_VCPU_MMAP_SIZE, 1));
+}
+
+TEST_F(vm, create_vm_unknown_type_gives_einval)
+{
+	EXPECT_ERRNO(EINVAL, ioctl(self->m.dev, KVM_CREATE_VM, 1));
+	EXPECT_ERRNO(EINVAL, ioctl(self->m.dev, KVM_CREATE_VM, -1UL));
+}
+
+TEST_F(vm, create_vm_gives_independent_machines)
+{
+	int other = ioctl(self->m.dev, KVM_CREATE_VM, 0);
+
+	ASSERT_LE(0, other);
+	EXPECT_LE(0, ioctl(other, KVM_CREATE_VCPU, 0));
+}
+
+TEST_F(vm, check_extension_answers_what_is_offered)
+{
+	static const int offered[] = {
+		KVM_CAP_USER_MEMORY, KVM_CAP_IMMEDIATE_EXIT, KVM_CAP_EXT_CPUID, KVM_CAP_MP_STATE,
+		KVM_CAP_SET_TSS_ADDR, KVM_CAP_SET_IDENTITY_MAP_ADDR,
+		KVM_CAP_DESTROY_MEMORY_REGION_WORKS, KVM_CAP_JOIN_MEMORY_REGIONS_WORKS,
+		KVM_CAP_INTERNAL_ERROR_DATA,
+	};
+
+	for (unsigned int i = 0; i < sizeof(offered) / sizeof(offered[0]); i++) {
+		EXPECT_EQ(1, ioctl(self->m.dev, KVM_CHECK_EXTENSION, offered[i]))
+			TH_LOG("cap %d", offered[i]);
+	}
+}
+
+TEST_F(vm, check_extension_limits_are_consistent)
+{
+	int nr = ioctl(self->m.dev, KVM_CHECK_EXTENSION, KVM_CAP_NR_VCPUS);
+	int max = ioctl(self->m.dev, KVM_CHECK_EXTENSION, KVM_CAP_MAX_VCPUS);
+	int id = ioctl(self->m.dev, KVM_CHECK_EXTENSION, KVM_CAP_MAX_VCPU_ID);
+
+	EXPECT_LE(1, nr);
+	EXPECT_LE(nr, max);
+	EXPECT_LE(max, id);
+	EXPECT_LE(509, ioctl(self->m.dev, KVM_CHECK_EXTENSION, KVM_CAP_NR_MEMSLOTS));
+}
+
+TEST_F(vm, check_extension_unknown_is_0)
+{
+	static const unsigned long unknown[] = { 9999, 0x7fffffff, 0x80000000, 0xffffffff, -1UL };
+
+	FOR_EACH(cap, unknown) {
+		EXPECT_EQ(0, ioctl(self->m.dev, KVM_CHECK_EXTENSION, *cap));
+		EXPECT_EQ(0, ioctl(self->m.fd, KVM_CHECK_EXTENSION, *cap));
+	}
+}
+
+TEST_F(vm, check_extension_answers_the_same_on_vm)
+{
+	for (int cap = 0; cap < 300; cap++) {
+		EXPECT_EQ(ioctl(self->m.dev, KVM_CHECK_EXTENSION, cap), vm_cap(&self->m, cap))
+			TH_LOG("cap %d", cap);
+	}
+}
+
+TEST_F(vm, irqchip_is_not_offered)
+{
+	if (on_kvm())
+		SKIP(return, "KVM has an interrupt controller");
+	EXPECT_EQ(0, vm_cap(&self->m, KVM_CAP_IRQCHIP));
+	EXPECT_ERRNO(ENOTTY, ioctl(self->m.fd, KVM_CREATE_IRQCHIP, 0));
+}
+
+/* --- dispatch --- */
+
+TEST_F(vm, ioctl_of_another_fd_is_unknown)
+{
+	static uint8_t buffer[8192];
+
+	FOR_EACH(cmd, vm_ioctls)
+		EXPECT_UNKNOWN(self->m.dev, *cmd, buffer);
+	FOR_EACH(cmd, vcpu_ioctls) {
+		/* KVM's device has a KVM_GET_MSRS of its own, for feature MSRs. */
+		if (*cmd != KVM_GET_MSRS)
+			EXPECT_UNKNOWN(self->m.dev, *cmd, buffer);
+		EXPECT_UNKNOWN(self->m.fd, *cmd, buffer);
+	}
+	FOR_EACH(cmd, device_ioctls) {
+		EXPECT_UNKNOWN(self->m.fd, *cmd, buffer);
+		EXPECT_UNKNOWN(self->m.cpu, *cmd, buffer);
+	}
+	FOR_EACH(cmd, vm_ioctls)
+		EXPECT_UNKNOWN(self->m.cpu, *cmd, buffer);
+}
+
+TEST_F(vm, ioctl_wrong_size_is_unknown)
+{
+	static uint8_t buffer[65536];
+	const unsigned long size = 1UL << _IOC_SIZESHIFT;
+
+	FOR_EACH(cmd, device_ioctls) {
+		EXPECT_UNKNOWN(self->m.dev, *cmd + size, buffer);
+		EXPECT_UNKNOWN(self->m.dev, *cmd ^ size << 13, buffer);
+	}
+	FOR_EACH(cmd, vm_ioctls)
+		EXPECT_UNKNOWN(self->m.fd, *cmd + size, buffer);
+	FOR_EACH(cmd, vcpu_ioctls)
+		EXPECT_UNKNOWN(self->m.cpu, *cmd + size, buffer);
+}
+
+TEST_F(vm, ioctl_wrong_direction_is_unknown)
+{
+	static uint8_t buffer[65536];
+	const unsigned long read = (unsigned long)_IOC_READ << _IOC_DIRSHIFT;
+
+	FOR_EACH(cmd, device_ioctls)
+		EXPECT_UNKNOWN(self->m.dev, *cmd ^ read, buffer);
+	FOR_EACH(cmd, vm_ioctls)
+		EXPECT_UNKNOWN(self->m.fd, *cmd ^ read, buffer);
+	FOR_EACH(cmd, vcpu_ioctls)
+		EXPECT_UNKNOWN(self->m.cpu, *cmd ^ read, buffer);
+}
+
+TEST_F(vm, ioctl_wrong_magic_is_unknown)
+{
+	static uint8_t buffer[65536];
+	const unsigned long type = 1UL << _IOC_TYPESHIFT;
+
+	FOR_EACH(cmd, device_ioctls)
+		EXPECT_UNKNOWN(self->m.dev, *cmd ^ type, buffer);
+	FOR_EACH(cmd, vm_ioctls)
+		EXPECT_UNKNOWN(self->m.fd, *cmd ^ type, buffer);
+	FOR_EACH(cmd, vcpu_ioctls)
+		EXPECT_UNKNOWN(self->m.cpu, *cmd ^ type, buffer);
+}
+
+/* --- bad pointers --- */
+
+/* Every ioctl that takes a struct refuses every kind of bad pointer. */
+static void expect_efault(struct __test_metadata *_metadata, int fd, unsigned long cmd)
+{
+	char *edge = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	void *const bad[] = { NULL, KERNEL_POINTER, NON_CANONICAL, (void *)-1UL, edge + PAGE };
+
+	munmap(edge + PAGE, PAGE);
+	for (int i = 0; i < 5; i++) {
+		errno = 0;
+		EXPECT_EQ(-1, ioctl(fd, cmd, bad[i]))
+			TH_LOG("cmd %#lx pointer %d", cmd, i);
+		EXPECT_EQ(EFAULT, errno)
+			TH_LOG("cmd %#lx pointer %d", cmd, i);
+	}
+	/* All but the last byte of the struct is there. */
+	memset(edge, 0, PAGE);
+	errno = 0;
+	EXPECT_EQ(-1, ioctl(fd, cmd, edge + PAGE - _IOC_SIZE(cmd) + 1))
+		TH_LOG("cmd %#lx at the edge", cmd);
+	EXPECT_EQ(EFAULT, errno)
+		TH_LOG("cmd %#lx at the edge", cmd);
+	munmap(edge, PAGE);
+}
+
+TEST_F(vm, device_ioctl_bad_pointer_gives_efault)
+{
+	expect_efault(_metadata, self->m.dev, KVM_GET_SUPPORTED_CPUID);
+	expect_efault(_metadata, self->m.dev, KVM_GET_MSR_INDEX_LIST);
+}
+
+TEST_F(vm, vm_ioctl_bad_pointer_gives_efault)
+{
+	expect_efault(_metadata, self->m.fd, KVM_SET_USER_MEMORY_REGION);
+	expect_efault(_metadata, ioctl(self->m.dev, KVM_CREATE_VM, 0), KVM_SET_IDENTITY_MAP_ADDR);
+}
+
+TEST_F(vm, vcpu_ioctl_bad_pointer_gives_efault)
+{
+	FOR_EACH(cmd, vcpu_ioctls) {
+		if (*cmd != KVM_RUN)
+			expect_efault(_metadata, self->m.cpu, *cmd);
+	}
+}
+
+/* --- lists --- */
+
+TEST_F(vm, msr_index_list_too_small_gives_e2big_and_count)
+{
+	struct kvm_msr_list list = { .nmsrs = 0 };
+
+	EXPECT_ERRNO(E2BIG, ioctl(self->m.dev, KVM_GET_MSR_INDEX_LIST, &list));
+	EXPECT_LT(0, list.nmsrs);
+	EXPECT_GT(1000, list.nmsrs);
+}
+
+static struct kvm_msr_list *msr_list(struct vm *m)
+{
+	struct kvm_msr_list probe = { .nmsrs = 0 }, *list;
+
+	ioctl(m->dev, KVM_GET_MSR_INDEX_LIST, &probe);
+	list = calloc(1, sizeof(*list) + (probe.nmsrs + 1) * sizeof(list->indices[0]));
+	list->nmsrs = probe.nmsrs;
+	list->indices[probe.nmsrs] = 0xdeadbeef;
+	if (ioctl(m->dev, KVM_GET_MSR_INDEX_LIST, list))
+		die("KVM_GET_MSR_INDEX_LIST");
+	return list;
+}
+
+TEST_F(vm, msr_index_list_exact_size_is_filled)
+{
+	struct kvm_msr_list *list = msr_list(&self->m);
+	bool star = false;
+
+	for (unsigned int i = 0; i < list->nmsrs; i++)
+		star |= list->indices[i] == 0xc0000081;
+	EXPECT_TRUE(star);
+	EXPECT_EQ(0xdeadbeef, list->indices[list->nmsrs]);
+}
+
+/* An MSR that is listed and cannot be read or written breaks clients. */
+TEST_F(vm, msr_every_listed_can_be_read_and_written_back)
+{
+	struct kvm_msr_list *list = msr_list(&self->m);
+	struct { struct kvm_msrs head; struct kvm_msr_entry entry; } msrs;
+
+	if (on_kvm())
+		SKIP(return, "KVM lists MSRs that it refuses without CPUID bits");
+	for (unsigned int i = 0; i < list->nmsrs; i++) {
+		memset(&msrs, 0, sizeof(msrs));
+		msrs.head.nmsrs = 1;
+		msrs.entry.index = list->indices[i];
+		EXPECT_EQ(1, ioctl(self->m.cpu, KVM_GET_MSRS, &msrs))
+			TH_LOG("msr %#x", list->indices[i]);
+		EXPECT_EQ(1, ioctl(self->m.cpu, KVM_SET_MSRS, &msrs))
+			TH_LOG("msr %#x", list->indices[i]);
+	}
+}
+
+static struct kvm_cpuid2 *new_cpuid(int nent)
+{
+	struct kvm_cpuid2 *cpuid = calloc(1, sizeof(*cpuid) + 1024 * sizeof(cpuid->entries[0]));
+
+	cpuid->nent = nent;
+	return cpuid;
+}
+
+TEST_F(vm, supported_cpuid_too_small_gives_e2big)
+{
+	EXPECT_ERRNO(E2BIG, ioctl(self->m.dev, KVM_GET_SUPPORTED_CPUID, new_cpuid(0)));
+	EXPECT_ERRNO(E2BIG, ioctl(self->m.dev, KVM_GET_SUPPORTED_CPUID, new_cpuid(1)));
+}
+
+/* QEMU starts at 1 and doubles until it fits. */
+TEST_F(vm, supported_cpuid_doubling_protocol_ends)
+{
+	struct kvm_cpuid2 *cpuid;
+	int nent = 1, ret;
+
+	do {
+		cpuid = new_cpuid(nent);
+		ret = ioctl(self->m.dev, KVM_GET_SUPPORTED_CPUID, cpuid);
+		if (ret)
+			ASSERT_EQ(E2BIG, errno);
+		nent *= 2;
+	} while (ret && nent <= 512);
+	ASSERT_EQ(0, ret);
+	EXPECT_GE(256, cpuid->nent);
+	EXPECT_LT(4, cpuid->nent);
+}
+
+TEST_F(vm, supported_cpuid_huge_count_is_clamped)
+{
+	struct kvm_cpuid2 *cpuid = new_cpuid(-1);
+
+	EXPECT_EQ(0, ioctl(self->m.dev, KVM_GET_SUPPORTED_CPUID, cpuid));
+	EXPECT_GE(256, cpuid->nent);
+}
+
+TEST_F(vm, supported_cpuid_fills_only_its_entries)
+{
+	struct kvm_cpuid2 *cpuid = new_cpuid(256);
+
+	memset(cpuid->entries, 0xee, 300 * sizeof(cpuid->entries[0]));
+	ASSERT_EQ(0, ioctl(self->m.dev, KVM_GET_SUPPORTED_CPUID, cpuid));
+	EXPECT_EQ(0xeeeeeeee, cpuid->entries[cpuid->nent].function);
+	for (unsigned int i = 0; i < cpuid->nent; i++) {
+		EXPECT_EQ(0, cpuid->entries[i].padding[0]);
+		EXPECT_EQ(0, cpuid->entries[i].padding[2]);
+	}
+}
+
+TEST_F(vm, supported_cpuid_has_address_sizes_and_no_vmx)
+{
+	struct kvm_cpuid2 *cpuid = new_cpuid(256);
+	unsigned int va = 0, vmx = 0, long_mode = 0;
+
+	ASSERT_EQ(0, ioctl(self->m.dev, KVM_GET_SUPPORTED_CPUID, cpuid));
+	for (unsigned int i = 0; i < cpuid->nent; i++) {
+		struct kvm_cpuid_entry2 *e = &cpuid->entries[i];
+
+		if (e->function == 0x80000008)
+			va = e->eax >> 8 & 0xff;
+		if (e->function == 1)
+			vmx = e->ecx >> 5 & 1;
+		if (e->function == 0x80000001)
+			long_mode = e->edx >> 29 & 1;
+	}
+	EXPECT_TRUE(va == 48 || va == 57);
+	EXPECT_EQ(1, long_mode);
+	if (!on_kvm())
+		EXPECT_EQ(0, vmx);
+}
+
+/* --- the VM --- */
+
+TEST_F(vm, create_vcpu_duplicate_gives_eexist)
+{
+	EXPECT_ERRNO(EEXIST, ioctl(self->m.fd, KVM_CREATE_VCPU, 0));
+}
+
+TEST_F(vm, create_vcpu_last_id_works)
+{
+	int max = vm_cap(&self->m, KVM_CAP_MAX_VCPU_ID);
+
+	EXPECT_LE(0, ioctl(self->m.fd, KVM_CREATE_VCPU, max - 1));
+	EXPECT_ERRNO(EEXIST, ioctl(self->m.fd, KVM_CREATE_VCPU, max - 1));
+}
+
+TEST_F(vm, create_vcpu_id_out_of_range_gives_einval)
+{
+	unsigned long max = vm_cap(&self->m, KVM_CAP_MAX_VCPU_ID);
+	const unsigned long bad[] = { max, max + 1, 0x7fffffff, 0x80000000, 0xffffffff, -1UL };
+
+	FOR_EACH(id, bad)
+		EXPECT_ERRNO(EINVAL, ioctl(self->m.fd, KVM_CREATE_VCPU, *id));
+}
+
+/* An id is not cut to 32 bits on its way (KVM 6.1 does that). */
+TEST_F(vm, create_vcpu_id_beyond_32_bits_gives_einval)
+{
+	if (on_kvm())
+		SKIP(return, "KVM 6.1 takes the low 32 bits");
+	EXPECT_ERRNO(EINVAL, ioctl(self->m.fd, KVM_CREATE_VCPU, 1UL << 32 | 1));
+	EXPECT_ERRNO(EINVAL, ioctl(self->m.fd, KVM_CREATE_VCPU, 1UL << 63));
+}
+
+TEST_F(vm, create_vcpu_fails_beyond_max)
+{
+	int max = vm_cap(&self->m, KVM_CAP_MAX_VCPUS);
+	int made = 1;
+
+	if (max > 256)
+		max = 256;
+	while (made < max) {
+		int fd = ioctl(self->m.fd, KVM_CREATE_VCPU, made);
+
+		ASSERT_LE(0, fd) TH_LOG("vCPU %d: %s", made, strerror(errno));
+		made++;
+		close(fd);
+	}
+	if (max == vm_cap(&self->m, KVM_CAP_MAX_VCPUS))
+		EXPECT_ERRNO(EINVAL, ioctl(self->m.fd, KVM_CREATE_VCPU, made));
+}
+
+TEST_F(vm, set_tss_addr_high_end_gives_einval)
+{
+	EXPECT_EQ(0, ioctl(self->m.fd, KVM_SET_TSS_ADDR, 0xffffd000));
+	EXPECT_ERRNO(EINVAL, ioctl(self->m.fd, KVM_SET_TSS_ADDR, 0xffffd001));
+	EXPECT_ERRNO(EINVAL, ioctl(self->m.fd, KVM_SET_TSS_ADDR, -1UL));
+}
+
+TEST_F(vm, set_identity_map_addr_after_vcpu_gives_einval)
+{
+	__u64 address = 0xfffbc000;
+	int other = ioctl(self->m.dev, KVM_CREATE_VM, 0);
+
+	EXPECT_EQ(0, ioctl(other, KVM_SET_IDENTITY_MAP_ADDR, &address));
+	EXPECT_ERRNO(EINVAL, ioctl(self->m.fd, KVM_SET_IDENTITY_MAP_ADDR, &address));
+}
+
+TEST_F(vm, set_nr_mmu_pages_accepts_and_refuses)
+{
+	EXPECT_EQ(0, ioctl(self->m.fd, KVM_SET_NR_MMU_PAGES, 64));
+	EXPECT_EQ(0, ioctl(self->m.fd, KVM_SET_NR_MMU_PAGES, 1000));
+	EXPECT_ERRNO(EINVAL, ioctl(self->m.fd, KVM_SET_NR_MMU_PAGES, 63));
+}
+
+/* --- the vCPU: lists and states; registers have a file of their own --- */
+
+TEST_F(vm, set_cpuid2_too_many_gives_e2big)
+{
+	EXPECT_ERRNO(E2BIG, ioctl(self->m.cpu, KVM_SET_CPUID2, new_cpuid(257)));
+	EXPECT_ERRNO(E2BIG, ioctl(self->m.cpu, KVM_SET_CPUID2, new_cpuid(-1)));
+}
+
+/* The entries, not only the header, must be readable. */
+TEST_F(vm, set_cpuid2_entries_beyond_page_give_efault)
+{
+	char *edge = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct kvm_cpuid2 *cpuid = (void *)(edge + PAGE - sizeof(*cpuid) - sizeof(cpuid->entries[0]));
+
+	munmap(edge + PAGE, PAGE);
+	cpuid->nent = 2;
+	EXPECT_ERRNO(EFAULT, ioctl(self->m.cpu, KVM_SET_CPUID2, cpuid));
+	cpuid->nent = 1;
+	EXPECT_EQ(0, ioctl(self->m.cpu, KVM_SET_CPUID2, cpuid));
+}
+
+TEST_F(vm, get_cpuid2_returns_what_was_set)
+{
+	struct kvm_cpuid2 *cpuid = new_cpuid(256), *got = new_cpuid(256);
+
+	ASSERT_EQ(0, ioctl(self->m.dev, KVM_GET_SUPPORTED_CPUID, cpuid));
+	ASSERT_EQ(0, ioctl(self->m.cpu, KVM_SET_CPUID2, cpuid));
+	ASSERT_EQ(0, ioctl(self->m.cpu, KVM_GET_CPUID2, got));
+	/* KVM 6.1 leaves the count as it was given. */
+	ASSERT_TRUE(got->nent == cpuid->nent || got->nent == 256);
+	for (unsigned int i = 0; i < cpuid->nent; i++) {
+		EXPECT_EQ(cpuid->entries[i].function, got->entries[i].function);
+		EXPECT_EQ(cpuid->entries[i].index, got->entries[i].index);
+		EXPECT_EQ(cpuid->entries[i].ebx, got->entries[i].ebx)
+			TH_LOG("leaf %#x", got->entries[i].function);
+	}
+}
+
+TEST_F(vm, get_cpuid2_too_small_gives_e2big)
+{
+	struct kvm_cpuid2 *cpuid = new_cpuid(256);
+
+	ASSERT_EQ(0, ioctl(self->m.dev, KVM_GET_SUPPORTED_CPUID, cpuid));
+	ASSERT_EQ(0, ioctl(self->m.cpu, KVM_SET_CPUID2, cpuid));
+	cpuid->nent--;
+	EXPECT_ERRNO(E2BIG, ioctl(self->m.cpu, KVM_GET_CPUID2, cpuid));
+}
+
+TEST_F(vm, set_cpuid2_after_run_accepts_only_the_same)
+{
+	struct kvm_cpuid2 *cpuid = new_cpuid(256);
+
+	ASSERT_EQ(0, ioctl(self->m.dev, KVM_GET_SUPPORTED_CPUID, cpuid));
+	ASSERT_EQ(0, ioctl(self->m.cpu, KVM_SET_CPUID2, cpuid));
+	vm_start(&self->m, MODE_REAL, hlt16);
+	ASSERT_EXIT(KVM_EXIT_HLT, &self->m);
+	ASSERT_EQ(0, ioctl(self->m.cpu, KVM_GET_CPUID2, cpuid));
+	EXPECT_EQ(0, ioctl(self->m.cpu, KVM_SET_CPUID2, cpuid));
+	cpuid->entries[0].ebx ^= 1;
+	EXPECT_ERRNO(EINVAL, ioctl(self->m.cpu, KVM_SET_CPUID2, cpuid));
+}
+
+/* Header and four entries of KVM_GET_MSRS and KVM_SET_MSRS. */
+struct msrs {
+	struct kvm_msrs head;
+	struct kvm_msr_entry entry[4];
+};
+
+TEST_F(vm, msrs_too_many_gives_e2big)
+{
+	struct msrs msrs = { .head.nmsrs = 0x10000 };
+
+	EXPECT_ERRNO(E2BIG, ioctl(self->m.cpu, KVM_GET_MSRS, &msrs));
+	EXPECT_ERRNO(E2BIG, ioctl(self->m.cpu, KVM_SET_MSRS, &msrs));
+	msrs.head.nmsrs = -1;
+	EXPECT_ERRNO(E2BIG, ioctl(self->m.cpu, KVM_GET_MSRS, &msrs));
+}
+
+TEST_F(vm, msrs_none_gives_0)
+{
+	struct msrs msrs = { .head.nmsrs = 0 };
+
+	EXPECT_EQ(0, ioctl(self->m.cpu, KVM_GET_MSRS, &msrs));
+	EXPECT_EQ(0, ioctl(self->m.cpu, KVM_SET_MSRS, &msrs));
+}
+
+TEST_F(vm, msrs_stop_at_first_unknown)
+{
+	struct msrs msrs = {
+		.head.nmsrs = 3,
+		.entry = {
+			{ .index = 0xc0000081, .data = 0x1234567800000000 },	/* STAR */
+			{ .index = 0x4b564fff, .data = 1 },
+			{ .index = 0xc0000082, .data = 0x5678 },
+		},
+	};
+
+	EXPECT_EQ(1, ioctl(self->m.cpu, KVM_SET_MSRS, &msrs));
+	EXPECT_EQ(1, ioctl(self->m.cpu, KVM_GET_MSRS, &msrs));
+	EXPECT_EQ(0x1234567800000000, msrs.entry[0].data);
+	msrs.head.nmsrs = 1;
+	msrs.entry[0].index = 0xc0000082;
+	EXPECT_EQ(1, ioctl(self->m.cpu, KVM_GET_MSRS, &msrs));
+	EXPECT_EQ(0, msrs.entry[0].data);
+}
+
+TEST_F(vm, msrs_round_trip)
+{
+	static const __u32 index[] = {
+		0x174, 0x175, 0x176,				/* SYSENTER */
+		0xc0000081, 0xc0000082, 0xc0000083, 0xc0000084,	/* SYSCALL */
+		0xc0000102,					/* KERNEL_GS_BASE */
+		0xc0000100, 0xc0000101,				/* FS_BASE, GS_BASE */
+		0x277,						/* PAT */
+	};
+	struct msrs msrs = { .head.nmsrs = 1 };
+
+	for (unsigned int i = 0; i < sizeof(index) / sizeof(index[0]); i++) {
+		__u64 value = index[i] == 0x277 ? 0x0007040600070406 : 0x1000 + 0x10 * i;
+
+		msrs.entry[0] = (struct kvm_msr_entry){ .index = index[i], .data = value };
+		ASSERT_EQ(1, ioctl(self->m.cpu, KVM_SET_MSRS, &msrs)) TH_LOG("%#x", index[i]);
+		msrs.entry[0].data = 0;
+		ASSERT_EQ(1, ioctl(self->m.cpu, KVM_GET_MSRS, &msrs)) TH_LOG("%#x", index[i]);
+		EXPECT_EQ(value, msrs.entry[0].data) TH_LOG("%#x", index[i]);
+	}
+}
+
+TEST_F(vm, msrs_bad_value_is_refused)
+{
+	static const struct kvm_msr_entry bad[] = {
+		{ .index = 0xc0000082, .data = 0x8000000000000000 },	/* LSTAR not canonical */
+		{ .index = 0xc0000102, .data = 0x0000800000000000 },
+		{ .index = 0xc0000080, .data = 0x2 },			/* EFER reserved bit */
+		{ .index = 0x277, .data = 0x02 },			/* PAT type 2 */
+	};
+	struct msrs msrs = { .head.nmsrs = 1 };
+
+	for (int i = 0; i < 4; i++) {
+		msrs.entry[0] = bad[i];
+		EXPECT_EQ(0, ioctl(self->m.cpu, KVM_SET_MSRS, &msrs)) TH_LOG("%#x", bad[i].index);
+	}
+}
+
+TEST_F(vm, mp_state_is_runnable)
+{
+	struct kvm_mp_state state = { .mp_state = 77 };
+
+	EXPECT_EQ(0, ioctl(self->m.cpu, KVM_GET_MP_STATE, &state));
+	EXPECT_EQ(KVM_MP_STATE_RUNNABLE, state.mp_state);
+	EXPECT_EQ(0, ioctl(self->m.cpu, KVM_SET_MP_STATE, &state));
+}
+
+/* Without an interrupt controller nothing could wake the vCPU again. */
+TEST_F(vm, mp_state_other_gives_einval)
+{
+	static const unsigned long other[] = {
+		KVM_MP_STATE_UNINITIALIZED, KVM_MP_STATE_INIT_RECEIVED, KVM_MP_STATE_HALTED,
+		KVM_MP_STATE_SIPI_RECEIVED, 5, -1UL,
+	};
+
+	FOR_EACH(value, other) {
+		struct kvm_mp_state state = { .mp_state = *value };
+
+		EXPECT_ERRNO(EINVAL, ioctl(self->m.cpu, KVM_SET_MP_STATE, &state));
+	}
+}
+
+TEST_HARNESS_MAIN
