@@ -90,7 +90,9 @@ class Bochs:
     def default_append(self):
         # Bochs' skylake_x reports an XSAVE layout that Linux warns about.
         hidden = "xsave," if self.model == "corei7_skylake_x" else ""
-        return f"clearcpuid={hidden}rdrand,rdseed"
+        # The models' CPUID claims gigahertz; the TSC counts instructions.
+        return (f"clearcpuid={hidden}rdrand,rdseed tsc=reliable "
+                f"tsc_early_khz={BOCHS_IPS // 1000}")
 
     def prepare(self, kernel, initrd, cmdline, cache, loader):
         """Writes the disks and the configuration; the argv to run."""
