@@ -14,6 +14,10 @@ import struct
 import subprocess
 import tempfile
 
+# Kbuild's clean removes every *.ko below the module's directory; it must not
+# find those of the cache.
+KEPT = ".kept"
+
 
 class KernelError(Exception):
     """No such kernel, or no such module in it."""
@@ -28,22 +32,31 @@ class Kernel:
         self.root = root
 
     def modules(self, names):
-        """Paths of the modules and what they depend on, in load order."""
+        """[(name.ko, path)] of the modules and their dependencies, load order."""
         if names and not self.root:
             raise KernelError("-k needs a kernel from a package")
-        paths = []
+        wanted = {}
         for name in names:
-            shown = subprocess.run(
-                ["modprobe", "-d", self.root, "-S", self.version,
-                 "--show-depends", name],
-                stdout=subprocess.PIPE, text=True, check=False)
-            if shown.returncode:
-                raise KernelError(f"{self.version} has no module {name}")
-            for line in shown.stdout.splitlines():
-                words = line.split()
-                if words[0] == "insmod" and words[1] not in paths:
-                    paths.append(words[1])
-        return paths
+            found = self._with_dependencies(name.replace("-", "_"))
+            wanted.update((os.path.basename(path), os.path.join(
+                self._tree(), path + KEPT)) for path in found)
+        return list(wanted.items())
+
+    def _tree(self):
+        return os.path.join(self.root, "lib/modules", self.version)
+
+    def _with_dependencies(self, name):
+        with open(os.path.join(self._tree(), "modules.dep"),
+                  encoding="utf-8") as f:
+            for line in f:
+                path, _, needs = line.partition(":")
+                if os.path.basename(path).replace("-", "_") == f"{name}.ko":
+                    return [*reversed(needs.split()), path]
+        with open(os.path.join(self._tree(), "modules.builtin"),
+                  encoding="utf-8") as f:
+            if f"/{name}.ko" in f.read().replace("-", "_"):
+                return []
+        raise KernelError(f"{self.version} has no module {name}")
 
 
 def bzimage_version(path):
@@ -94,7 +107,7 @@ def download(package, cache):
 def unpack(deb, cache):
     """The tree of a kernel package, with module dependencies worked out."""
     name = os.path.splitext(os.path.basename(deb))[0]
-    root = os.path.join(cache, "root-" + name)
+    root = os.path.join(cache, "unpacked-" + name)
     if not os.path.isdir(root):
         fresh = tempfile.mkdtemp(dir=cache)
         try:
@@ -102,6 +115,9 @@ def unpack(deb, cache):
             for modules in glob.glob(os.path.join(fresh, "lib/modules/*")):
                 subprocess.run(["/sbin/depmod", "-b", fresh,
                                 os.path.basename(modules)], check=True)
+            for path in glob.glob(os.path.join(fresh, "lib/modules/**/*.ko"),
+                                  recursive=True):
+                os.rename(path, path + KEPT)
             os.chmod(fresh, 0o755)
             os.rename(fresh, root)
         finally:
