@@ -2,6 +2,7 @@
 #ifndef _VTX_CR_H
 #define _VTX_CR_H
 
+#include <linux/bits.h>
 #include <linux/types.h>
 
 struct vtx_vcpu;
@@ -17,11 +18,11 @@ enum vtx_seg {
 
 /* SDM vol. 3 "Debug Registers". */
 #define VTX_DR6_FIXED		0xffff0ff0ULL
-#define VTX_DR6_BD		(1ULL << 13)
-#define VTX_DR6_BS		(1ULL << 14)
+#define VTX_DR6_BD		BIT_ULL(13)
+#define VTX_DR6_BS		BIT_ULL(14)
 #define VTX_DR6_CONDITIONS	0xe00fULL	/* B0-B3, BD, BS, BT */
-#define VTX_DR7_FIXED		(1ULL << 10)
-#define VTX_DR7_GD		(1ULL << 13)
+#define VTX_DR7_FIXED		BIT_ULL(10)
+#define VTX_DR7_GD		BIT_ULL(13)
 #define VTX_DR7_WRITABLE	0xffff23ffULL
 
 u64 vtx_cr0_read(void);

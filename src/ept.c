@@ -19,7 +19,7 @@
 
 static_assert(PAGE_SHIFT + VTX_EPT_LEVELS * VTX_EPT_BITS == VTX_EPT_GPA_BITS);
 static_assert(VTX_EPT_ENTRIES * sizeof(u64) == PAGE_SIZE);
-static_assert(VTX_EPT_SPARE == VTX_EPT_LEVELS - 1);
+static_assert(VTX_EPT_LEVELS == 1 + VTX_EPT_SPARE);
 
 static u64 *table_of(u64 entry)
 {

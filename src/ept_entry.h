@@ -12,19 +12,20 @@
 #ifndef _VTX_EPT_ENTRY_H
 #define _VTX_EPT_ENTRY_H
 
+#include <linux/bits.h>
 #include <linux/types.h>
 
 #define VTX_EPT_LEVELS		4
 #define VTX_EPT_BITS		9
-#define VTX_EPT_ENTRIES		(1U << VTX_EPT_BITS)
+#define VTX_EPT_ENTRIES		BIT(VTX_EPT_BITS)
 #define VTX_EPT_GPA_BITS	48
 
-#define VTX_EPT_R		(1ULL << 0)
-#define VTX_EPT_W		(1ULL << 1)
-#define VTX_EPT_X		(1ULL << 2)
+#define VTX_EPT_R		BIT_ULL(0)
+#define VTX_EPT_W		BIT_ULL(1)
+#define VTX_EPT_X		BIT_ULL(2)
 #define VTX_EPT_RWX		(VTX_EPT_R | VTX_EPT_W | VTX_EPT_X)
 #define VTX_EPT_WB		(6ULL << 3)
-#define VTX_EPT_IPAT		(1ULL << 6)
+#define VTX_EPT_IPAT		BIT_ULL(6)
 #define VTX_EPT_ADDR		0x000ffffffffff000ULL
 
 /* EPTP: SDM vol. 3 "Extended-Page-Table Pointer (EPTP)". */

@@ -6,7 +6,7 @@
 
 #include <asm/trapnr.h>
 
-struct vtx_vcpu;
+#include "vtx.h"
 
 void vtx_queue_exception(struct vtx_vcpu *vcpu, u8 vector);
 void vtx_queue_exception_error(struct vtx_vcpu *vcpu, u8 vector, u32 error);
@@ -24,12 +24,16 @@ void vtx_event_update_windows(struct vtx_vcpu *vcpu);
 bool vtx_event_irq_allowed(const struct vtx_vcpu *vcpu);
 
 /* Is there anything that vtx_event_inject() has to look at? */
-#define vtx_event_waiting(vcpu) \
-	((vcpu)->event.info || (vcpu)->event.nmi || (vcpu)->event.irq >= 0)
+static inline bool vtx_event_waiting(const struct vtx_vcpu *vcpu)
+{
+	return vcpu->event.info || vcpu->event.nmi || vcpu->event.irq >= 0;
+}
 
 /* Can the window-exiting controls be other than they are? */
-#define vtx_event_wants_window(vcpu) \
-	((vcpu)->event.nmi || (vcpu)->event.irq >= 0 || \
-	 (vcpu)->event.user_window || (vcpu)->event.window)
+static inline bool vtx_event_wants_window(const struct vtx_vcpu *vcpu)
+{
+	return vcpu->event.nmi || vcpu->event.irq >= 0 ||
+	       vcpu->event.user_window || vcpu->event.window;
+}
 
 #endif /* _VTX_EVENT_H */

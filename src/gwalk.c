@@ -29,7 +29,7 @@
 #define PTE_A		0x20ULL
 #define PTE_D		0x40ULL
 #define PTE_PS		0x80ULL
-#define PTE_NX		(1ULL << 63)
+#define PTE_NX		BIT_ULL(63)
 #define PTE_ADDR	0x000ffffffffff000ULL
 
 #define PF_PRESENT	0x1

@@ -115,6 +115,7 @@ unsigned long vtx_mm_seq(const struct vtx_vm *vm)
 bool vtx_mm_retry(const struct vtx_vm *vm, unsigned long seq)
 {
 	lockdep_assert_held(&vm->ept_lock);
+	/* Pairs with the release in end(). */
 	if (smp_load_acquire(&vm->follower->busy))
 		return true;
 	return READ_ONCE(vm->follower->seq) != seq;

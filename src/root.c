@@ -277,7 +277,7 @@ static void free_regions(void)
 }
 
 /**
- * vtx_root_init() - turn VMX on on every CPU and keep it so
+ * vtx_root_init() - put every CPU into VMX operation and keep it there
  * @ops: hooks of the layers above, valid until vtx_root_exit() returns
  *
  * Context: module load; vtx_caps_init() has succeeded.

@@ -23,7 +23,6 @@
 #include "run.h"
 #include "state.h"
 #include "tlb_report.h"
-#include "vm.h"
 #include "vmcs_init.h"
 #include "vtx.h"
 
@@ -154,21 +153,20 @@ static const struct vm_operations_struct run_page_vm_ops = {
 	.fault = run_page_fault,
 };
 
-static int vcpu_mmap(struct file *file, struct vm_area_struct *vma)
+/**
+ * vtx_vcpu_mmap() - map the run page and its neighbours
+ * @file: a vCPU fd
+ * @vma:  the mapping; accesses beyond the three pages get SIGBUS
+ *
+ * Return: 0, -EPERM for an executable mapping.
+ */
+int vtx_vcpu_mmap(struct file *file, struct vm_area_struct *vma)
 {
 	/* Data that a guest chose has no business being executable. */
 	if (vma->vm_flags & VM_EXEC)
 		return -EPERM;
 	vma->vm_flags &= ~VM_MAYEXEC;
 	vma->vm_ops = &run_page_vm_ops;
-	return 0;
-}
-
-static int vcpu_release(struct inode *inode, struct file *file)
-{
-	struct vtx_vcpu *vcpu = file->private_data;
-
-	vtx_vm_put(vcpu->vm);
 	return 0;
 }
 
@@ -344,8 +342,17 @@ static long vcpu_ioctl_locked(struct vtx_vcpu *vcpu, unsigned int cmd, unsigned 
 	}
 }
 
-/* The whole number decides: KVM's repeat _IOC_NR with other sizes. */
-static long vcpu_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+/**
+ * vtx_vcpu_ioctl() - an ioctl on a vCPU fd
+ * @file: the fd
+ * @cmd:  its whole number decides: KVM's repeat _IOC_NR with other sizes
+ * @arg:  value or user pointer
+ *
+ * Context: may sleep.
+ * Return: 0 or more, or the errno that KVM documents; -EIO in another process
+ * than the VM's; -ENOTTY for what vtx does not have.
+ */
+long vtx_vcpu_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
 	struct vtx_vcpu *vcpu = file->private_data;
 	long r;
@@ -358,11 +365,3 @@ static long vcpu_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	mutex_unlock(&vcpu->mutex);
 	return r;
 }
-
-const struct file_operations vtx_vcpu_fops = {
-	.owner = THIS_MODULE,
-	.release = vcpu_release,
-	.unlocked_ioctl = vcpu_ioctl,
-	.mmap = vcpu_mmap,
-	.llseek = noop_llseek,
-};

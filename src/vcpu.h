@@ -4,12 +4,15 @@
 
 #include <linux/types.h>
 
+struct file;
+struct vm_area_struct;
 struct vtx_vcpu;
 struct vtx_vm;
 
 struct vtx_vcpu *vtx_vcpu_create(struct vtx_vm *vm, unsigned int id);
 void vtx_vcpu_destroy(struct vtx_vcpu *vcpu);
 
-extern const struct file_operations vtx_vcpu_fops;
+long vtx_vcpu_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
+int vtx_vcpu_mmap(struct file *file, struct vm_area_struct *vma);
 
 #endif /* _VTX_VCPU_H */

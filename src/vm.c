@@ -81,17 +81,28 @@ static void vm_destroy(struct vtx_vm *vm)
 	kfree(vm);
 }
 
-/**
- * vtx_vm_put() - a VM or vCPU fd is closed
- * @vm: the VM, destroyed with the last one
- *
- * Context: may sleep.
- */
-void vtx_vm_put(struct vtx_vm *vm)
+/* A VM or vCPU fd is closed. */
+static void vm_put(struct vtx_vm *vm)
 {
 	if (refcount_dec_and_test(&vm->users))
 		vm_destroy(vm);
 }
+
+static int vcpu_release(struct inode *inode, struct file *file)
+{
+	struct vtx_vcpu *vcpu = file->private_data;
+
+	vm_put(vcpu->vm);
+	return 0;
+}
+
+static const struct file_operations vcpu_fops = {
+	.owner = THIS_MODULE,
+	.release = vcpu_release,
+	.unlocked_ioctl = vtx_vcpu_ioctl,
+	.mmap = vtx_vcpu_mmap,
+	.llseek = noop_llseek,
+};
 
 static int create_vcpu(struct vtx_vm *vm, unsigned long id)
 {
@@ -115,7 +126,7 @@ static int create_vcpu(struct vtx_vm *vm, unsigned long id)
 	vm->nr_vcpus++;
 	refcount_inc(&vm->users);
 	snprintf(name, sizeof(name), "vtx-vcpu:%lu", id);
-	fd = anon_inode_getfd(name, &vtx_vcpu_fops, vcpu, O_RDWR | O_CLOEXEC);
+	fd = anon_inode_getfd(name, &vcpu_fops, vcpu, O_RDWR | O_CLOEXEC);
 	if (fd < 0) {
 		refcount_dec(&vm->users);
 		vm->nr_vcpus--;
@@ -273,7 +284,7 @@ static long vm_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 
 static int vm_release(struct inode *inode, struct file *file)
 {
-	vtx_vm_put(file->private_data);
+	vm_put(file->private_data);
 	return 0;
 }
 

@@ -101,6 +101,7 @@ static void clear(struct vtx_vmcs *vmcs)
 {
 	int cpu;
 
+	/* Pairs with the release in clear_here(): the VMCLEAR is done. */
 	while ((cpu = smp_load_acquire(&vmcs->cpu)) >= 0) {
 		smp_call_function_single(cpu, clear_ipi, vmcs, 1);
 		cpu_relax();
@@ -156,6 +157,7 @@ int vtx_vmcs_load(struct vtx_vmcs *vmcs)
 		goto out;
 	if (moved) {
 		list_add(&vmcs->link, this_cpu_ptr(&active_vmcs));
+		/* Pairs with clear(): on the list before others ask for it. */
 		smp_store_release(&vmcs->cpu, cpu);
 	}
 	this_cpu_write(vtx_current_vmcs, vmcs);

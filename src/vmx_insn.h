@@ -130,10 +130,12 @@ failed:
  * Width checks. SDM vol. 3 "Field Encoding in VMCS": bits 14:13 are the width
  * (0: 16-bit, 1: 64-bit, 2: 32-bit, 3: natural), bit 0 the high half.
  */
-#define vmcs_check_width(field, width)					\
-	BUILD_BUG_ON_MSG(__builtin_constant_p(field) &&			\
-			 ((((field) >> 13) & 3) != (width) || ((field) & 1)), \
-			 "VMCS field accessed with the wrong width")
+static __always_inline void vmcs_check_width(unsigned long field, unsigned int width)
+{
+	BUILD_BUG_ON_MSG(__builtin_constant_p(field) &&
+			 (((field >> 13) & 3) != width || (field & 1)),
+			 "VMCS field accessed with the wrong width");
+}
 
 static __always_inline u16 vmcs_read16(unsigned long field)
 {
