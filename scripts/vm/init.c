@@ -143,6 +143,12 @@ static void load_module(const char *key, char *line)
 		vtx_loaded = true;
 }
 
+static void set_window(const char *value)
+{
+	if (sscanf(value, "%hu %hu", &window.ws_row, &window.ws_col) != 2)
+		window = (struct winsize){ .ws_row = 24, .ws_col = 80 };
+}
+
 static void read_orders(void)
 {
 	FILE *f = fopen("/orders", "re");
@@ -153,8 +159,7 @@ static void read_orders(void)
 		char *value = line, *key = strsep(&value, " ");
 
 		if (!strcmp(key, "size"))
-			sscanf(value, "%hu %hu", &window.ws_row,
-			       &window.ws_col);
+			set_window(value);
 		else if (!strcmp(key, "interactive"))
 			interactive = true;
 		else if (!strcmp(key, "module") || !strcmp(key, "vtx"))
