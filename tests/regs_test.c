@@ -447,12 +447,9 @@ TEST_F(vm, debug_registers_of_host_survive_run)
 TEST_F(vm, host_gs_base_and_syscalls_survive_run)
 {
 	unsigned long base = 0x123456000, got = 0;
-	struct kvm_regs regs;
 
 	ASSERT_EQ(0, syscall(SYS_arch_prctl, ARCH_SET_GS, base));
 	vm_start(&self->m, MODE_LONG, set_syscall_msrs);
-	regs = vm_regs(&self->m);
-	vm_set_regs(&self->m, &regs);
 	ASSERT_EXIT(KVM_EXIT_HLT, &self->m);
 	ASSERT_EQ(0, syscall(SYS_arch_prctl, ARCH_GET_GS, &got));
 	EXPECT_EQ(base, got);
@@ -476,7 +473,7 @@ static uint64_t get_msr(struct vm *m, uint32_t index)
 /* What the guest wrote is the vCPU's, after SWAPGS exchanged; another vCPU has zeros. */
 TEST_F(vm, syscall_msrs_are_the_vcpus_own)
 {
-	static const uint32_t index[] = { 0xc0000081, 0xc0000082, 0xc0000084, 0xc0000100, 0x175, 0x176 };
+	static const uint32_t index[] = { 0xc0000081, 0xc0000082, 0xc0000100, 0x175, 0x176 };
 	struct vm other;
 
 	vm_create(&other);
@@ -484,13 +481,14 @@ TEST_F(vm, syscall_msrs_are_the_vcpus_own)
 	ASSERT_EXIT(KVM_EXIT_HLT, &self->m);
 	vm_start(&other, MODE_LONG, hlt64);
 	ASSERT_EXIT(KVM_EXIT_HLT, &other);
-	for (int i = 0; i < 6; i++) {
+	for (int i = 0; i < 5; i++) {
 		EXPECT_EQ(0x123400000000 | index[i], get_msr(&self->m, index[i]))
 			TH_LOG("%#x", index[i]);
 		EXPECT_EQ(0, get_msr(&other, index[i])) TH_LOG("%#x", index[i]);
 	}
 	EXPECT_EQ(0x1234c0000102, get_msr(&self->m, 0xc0000101));
 	EXPECT_EQ(0x1234c0000101, get_msr(&self->m, 0xc0000102));
+	EXPECT_EQ(0xc0000084, get_msr(&self->m, 0xc0000084));
 	EXPECT_EQ(0x174, get_msr(&self->m, 0x174));
 	EXPECT_EQ(0, get_msr(&other, 0xc0000102));
 }

@@ -41,3 +41,9 @@ GUEST triple_fault16, 16
 2:	.word 0
 	.long 0
 END triple_fault16
+
+GUEST sti_hlt16, 16
+	sti
+	nop
+	hlt
+END sti_hlt16

@@ -41,7 +41,7 @@
 
 .macro GUEST name, bits
 	.section .rodata.guest, "a"
-	.balign 16
+	.balign 64
 	.code\bits
 	.globl guest_\name, guest_\name\()_end
 guest_\name:

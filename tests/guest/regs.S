@@ -85,6 +85,8 @@ GUEST set_syscall_msrs, 64
 	mov $0x1234, %edx
 	cmp $0x174, %ecx
 	cmove %ebp, %edx
+	cmp $0xc0000084, %ecx		/* FMASK has 32 bits, too */
+	cmove %ebp, %edx
 	wrmsr
 	add $4, %esi
 	jmp 1b

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* A guest that keeps its own TLB right, as far as a guest can. */
+#include "guest.h"
+
+/*
+ * RDI: a page-table entry, RSI: the page that it maps. Each round tells what
+ * the page reads as, lets the entry point to the other one of two pages,
+ * flushes that translation as an operating system does, and tells again.
+ */
+GUEST vpid_flip64, 64
+1:	mov (%rsi), %al
+	out %al, $PORT_SYNC
+	xorl $0x1000, (%rdi)
+	invlpg (%rsi)
+	mov (%rsi), %al
+	out %al, $PORT_SYNC
+	jmp 1b
+END vpid_flip64
+
+/* RSI: a page; each round reads it. */
+GUEST vpid_read64, 64
+1:	mov (%rsi), %al
+	out %al, $PORT_SYNC
+	jmp 1b
+END vpid_read64
