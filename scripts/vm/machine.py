@@ -193,7 +193,7 @@ class Qemu:
 
     @staticmethod
     def vmx_errors():
-        return []
+        return None
 
 
 def image_of(kernel, cache, loader):
