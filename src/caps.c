@@ -187,6 +187,25 @@ static int check_ept(u64 cap)
 	return 0;
 }
 
+/*
+ * The MSR is there from version 2 of the architectural PMU on. On Nehalem and
+ * Westmere the control may clear its bits 34:32 at VM exit (errata AAK155,
+ * AAP115, AAT100, BC86, BD53 and siblings).
+ */
+static bool has_perf_global_ctrl(void)
+{
+	if (!boot_cpu_has(X86_FEATURE_ARCH_PERFMON) || (cpuid_eax(0xa) & 0xff) < 2)
+		return false;
+	if (boot_cpu_data.x86 != 6)
+		return true;
+	switch (boot_cpu_data.x86_model) {
+	case 26: case 30: case 37: case 44: case 46:
+		return false;
+	default:
+		return true;
+	}
+}
+
 static int read_caps(struct vtx_caps *c)
 {
 	int r;
@@ -217,7 +236,7 @@ static int read_caps(struct vtx_caps *c)
 	/* Useful as a pair only: entry stops the host's counters, exit restarts. */
 	if (!(c->exit & VM_EXIT_LOAD_IA32_PERF_GLOBAL_CTRL) ||
 	    !(c->entry & VM_ENTRY_LOAD_IA32_PERF_GLOBAL_CTRL) ||
-	    !boot_cpu_has(X86_FEATURE_ARCH_PERFMON)) {
+	    !has_perf_global_ctrl()) {
 		c->exit &= ~VM_EXIT_LOAD_IA32_PERF_GLOBAL_CTRL;
 		c->entry &= ~VM_ENTRY_LOAD_IA32_PERF_GLOBAL_CTRL;
 	}

@@ -291,6 +291,21 @@ static u64 cr4_allowed(const struct vtx_vcpu *vcpu)
 	return vtx_cr4_host_supported() & ~deny;
 }
 
+/* The padding of an entry is the VMM's. */
+static bool same_cpuid(const struct vtx_vcpu *vcpu,
+		       const struct kvm_cpuid_entry2 *entries, unsigned int n)
+{
+	unsigned int i;
+
+	if (n != vcpu->nr_cpuid)
+		return false;
+	for (i = 0; i < n; i++)
+		if (memcmp(&entries[i], &vcpu->cpuid[i],
+			   offsetof(struct kvm_cpuid_entry2, padding)))
+			return false;
+	return true;
+}
+
 /**
  * vtx_cpuid_set() - KVM_SET_CPUID2
  * @vcpu:    the vCPU; VMCS current
@@ -306,8 +321,7 @@ int vtx_cpuid_set(struct vtx_vcpu *vcpu, const struct kvm_cpuid_entry2 *entries,
 	unsigned int i;
 
 	if (vcpu->ran)
-		return n == vcpu->nr_cpuid &&
-		       !memcmp(entries, vcpu->cpuid, n * sizeof(*entries)) ? 0 : -EINVAL;
+		return same_cpuid(vcpu, entries, n) ? 0 : -EINVAL;
 	for (i = 0; i < n; i++) {
 		u8 bits = entries[i].eax >> 8;
 
@@ -320,6 +334,19 @@ int vtx_cpuid_set(struct vtx_vcpu *vcpu, const struct kvm_cpuid_entry2 *entries,
 	vcpu->cr4_allowed = cr4_allowed(vcpu);
 	vtx_cr4_update_mask(vcpu);
 	return 0;
+}
+
+/**
+ * vtx_cpuid_xcr0() - XCR0 bits that this guest may set
+ * @vcpu: the vCPU
+ *
+ * Return: what its CPUID offers and vtx has.
+ */
+u64 vtx_cpuid_xcr0(const struct vtx_vcpu *vcpu)
+{
+	const struct kvm_cpuid_entry2 *e = find(vcpu, 0xd, 0);
+
+	return e ? (e->eax | (u64)e->edx << 32) & vtx_fpu_xcr0_supported() : 0;
 }
 
 /**

@@ -56,6 +56,9 @@ static void queue(struct vtx_vcpu *vcpu, u8 vector, bool has_error, u32 error)
 	}
 	e->info = vector | INTR_TYPE_HARD_EXCEPTION | INTR_INFO_VALID_MASK;
 	e->error = error;
+	/* SDM vol. 3 "Masking Instruction Breakpoints": faults are pushed with RF. */
+	if (vector != DB_VECTOR && vector != DF_VECTOR)
+		vmcs_writel(GUEST_RFLAGS, vmcs_readl(GUEST_RFLAGS) | X86_EFLAGS_RF);
 	/*
 	 * SDM vol. 3 "Checks on VM-Entry Control Fields": with unrestricted
 	 * guest no error code is delivered in real-address mode.
@@ -127,24 +130,39 @@ void vtx_queue_db(struct vtx_vcpu *vcpu, u64 dr6)
 }
 
 /**
+ * vtx_event_pend_step() - a single-step #DB is due before the next instruction
+ *
+ * Context: VMCS current.
+ */
+void vtx_event_pend_step(void)
+{
+	vmcs_writel(GUEST_PENDING_DBG_EXCEPTIONS,
+		    vmcs_readl(GUEST_PENDING_DBG_EXCEPTIONS) | VTX_DR6_BS);
+}
+
+/**
  * vtx_retire() - an instruction that vtx executed for the guest is done
  * @vcpu: the vCPU; VMCS current
  * @rip:  the next instruction
  *
  * What the end of an instruction means besides RIP: the STI and MOV SS shadows
- * are over, and with RFLAGS.TF a single-step #DB is pending (SDM vol. 3 "Debug
+ * are over, RF clears, and with RFLAGS.TF a single-step #DB is pending (SDM vol. 3 "Debug
  * Exceptions", "Pending Debug Exceptions" for guest non-register state).
  */
 void vtx_retire(struct vtx_vcpu *vcpu, u64 rip)
 {
 	u32 blocked = vmcs_read32(GUEST_INTERRUPTIBILITY_INFO);
+	unsigned long rflags;
 
 	vmcs_writel(GUEST_RIP, rip);
 	if (unlikely(blocked & BLOCKED_STI_MOVSS))
 		vmcs_write32(GUEST_INTERRUPTIBILITY_INFO,
 			     blocked & ~BLOCKED_STI_MOVSS);
-	if (unlikely(vmcs_readl(GUEST_RFLAGS) & X86_EFLAGS_TF))
-		vmcs_writel(GUEST_PENDING_DBG_EXCEPTIONS, VTX_DR6_BS);
+	rflags = vmcs_readl(GUEST_RFLAGS);
+	if (unlikely(rflags & X86_EFLAGS_RF))
+		vmcs_writel(GUEST_RFLAGS, rflags & ~X86_EFLAGS_RF);
+	if (unlikely(rflags & X86_EFLAGS_TF))
+		vtx_event_pend_step();
 }
 
 /**
@@ -208,6 +226,29 @@ void vtx_event_save_vectoring(struct vtx_vcpu *vcpu, u32 idt_info)
 }
 
 /**
+ * vtx_event_unwind() - the VMM gets to see the vCPU: nothing half-delivered
+ * @vcpu: the vCPU
+ *
+ * An interrupt or NMI whose delivery was cut off goes back to waiting, where
+ * the VMM's changes of state can't lose it and RFLAGS.IF counts again.
+ */
+void vtx_event_unwind(struct vtx_vcpu *vcpu)
+{
+	struct vtx_event *e = &vcpu->event;
+	u32 type = e->info & INTR_INFO_INTR_TYPE_MASK;
+
+	if (likely(!(e->info & INTR_INFO_VALID_MASK)))
+		return;
+	if (type == INTR_TYPE_EXT_INTR && e->irq < 0)
+		e->irq = e->info & INTR_INFO_VECTOR_MASK;
+	else if (type == INTR_TYPE_NMI_INTR)
+		e->nmi = true;
+	else
+		return;
+	e->info = 0;
+}
+
+/**
  * vtx_event_irq_allowed() - could an external interrupt be injected now?
  * @vcpu: the vCPU; VMCS current
  *
@@ -215,7 +256,7 @@ void vtx_event_save_vectoring(struct vtx_vcpu *vcpu, u32 idt_info)
  */
 bool vtx_event_irq_allowed(const struct vtx_vcpu *vcpu)
 {
-	return !vcpu->event.info && !vcpu->event.nmi && vcpu->event.irq < 0 &&
+	return !vcpu->event.info && vcpu->event.irq < 0 &&
 	       (vmcs_readl(GUEST_RFLAGS) & X86_EFLAGS_IF) &&
 	       !(vmcs_read32(GUEST_INTERRUPTIBILITY_INFO) & BLOCKED_STI_MOVSS);
 }
@@ -225,6 +266,12 @@ static void take_waiting(struct vtx_event *e)
 {
 	u32 blocked = vmcs_read32(GUEST_INTERRUPTIBILITY_INFO);
 
+	/*
+	 * SDM vol. 3 "Delivery of Pending Debug Exceptions after VM Entry": an
+	 * event that is injected would make the CPU forget them. They come first.
+	 */
+	if (vmcs_readl(GUEST_PENDING_DBG_EXCEPTIONS) & (VTX_DR6_BS | BIT(12)))
+		return;
 	if (e->nmi && !(blocked & (BLOCKED_STI_MOVSS | GUEST_INTR_STATE_NMI))) {
 		e->nmi = false;
 		e->info = X86_TRAP_NMI | INTR_TYPE_NMI_INTR | INTR_INFO_VALID_MASK;
@@ -266,8 +313,13 @@ void vtx_event_update_windows(struct vtx_vcpu *vcpu)
 	struct vtx_event *e = &vcpu->event;
 	u32 want = 0;
 
+	/*
+	 * SDM vol. 3 "NMI-Window Exiting" does not promise to wait for the end
+	 * of blocking by STI, in which no NMI can be injected.
+	 */
 	if (e->nmi)
-		want |= CPU_BASED_NMI_WINDOW_EXITING;
+		want |= vmcs_read32(GUEST_INTERRUPTIBILITY_INFO) & GUEST_INTR_STATE_STI ?
+			CPU_BASED_INTR_WINDOW_EXITING : CPU_BASED_NMI_WINDOW_EXITING;
 	if (e->irq >= 0 || e->user_window)
 		want |= CPU_BASED_INTR_WINDOW_EXITING;
 	if (want == e->window)

@@ -14,11 +14,13 @@ void vtx_queue_gp(struct vtx_vcpu *vcpu);
 void vtx_queue_pf(struct vtx_vcpu *vcpu, u64 cr2, u32 error);
 void vtx_queue_db(struct vtx_vcpu *vcpu, u64 dr6);
 
+void vtx_event_pend_step(void);
 void vtx_retire(struct vtx_vcpu *vcpu, u64 rip);
 u64 vtx_next_rip(u64 rip, u32 len);
 int vtx_skip_insn(struct vtx_vcpu *vcpu);
 
 void vtx_event_save_vectoring(struct vtx_vcpu *vcpu, u32 idt_info);
+void vtx_event_unwind(struct vtx_vcpu *vcpu);
 void vtx_event_inject(struct vtx_vcpu *vcpu);
 void vtx_event_update_windows(struct vtx_vcpu *vcpu);
 bool vtx_event_irq_allowed(const struct vtx_vcpu *vcpu);

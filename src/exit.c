@@ -19,8 +19,8 @@
 
 #include <linux/errno.h>
 #include <linux/kernel.h>
+#include <linux/kvm_para.h>
 
-#include <asm/mce.h>
 #include <asm/processor-flags.h>
 
 #include "cpuid.h"
@@ -29,13 +29,45 @@
 #include "exit_cr.h"
 #include "exit_io.h"
 #include "fault.h"
-#include "host.h"
 #include "internal_error.h"
 #include "mmio.h"
 #include "msr.h"
 #include "vmcs_init.h"
 #include "vmx_insn.h"
 #include "vtx.h"
+
+/*
+ * SDM vol. 3 "Information About NMI Unblocking Due to IRET": the exit came in
+ * the middle of an IRET that had ended blocking by NMI already. Its next
+ * attempt will do that again, until then it holds.
+ */
+static void reblock_nmi(u32 info)
+{
+	if (likely(!(info & INTR_INFO_UNBLOCK_NMI)))
+		return;
+	if (vmcs_read32(IDT_VECTORING_INFO_FIELD) & VECTORING_INFO_VALID_MASK)
+		return;
+	vmcs_write32(GUEST_INTERRUPTIBILITY_INFO,
+		     vmcs_read32(GUEST_INTERRUPTIBILITY_INFO) | GUEST_INTR_STATE_NMI);
+}
+
+static void handle_db(struct vtx_vcpu *vcpu, u32 info)
+{
+	u32 blocked = vmcs_read32(GUEST_INTERRUPTIBILITY_INFO);
+
+	/* INT1 is an instruction: the handler returns behind it. */
+	if ((info & INTR_INFO_INTR_TYPE_MASK) == INTR_TYPE_PRIV_SW_EXCEPTION) {
+		vmcs_write32(GUEST_INTERRUPTIBILITY_INFO, blocked &
+			     ~(GUEST_INTR_STATE_STI | GUEST_INTR_STATE_MOV_SS));
+		vmcs_writel(GUEST_RIP, vtx_next_rip(vmcs_readl(GUEST_RIP),
+						    vmcs_read32(VM_EXIT_INSTRUCTION_LEN)));
+	} else if ((blocked & (GUEST_INTR_STATE_STI | GUEST_INTR_STATE_MOV_SS)) &&
+		   (vmcs_readl(GUEST_RFLAGS) & X86_EFLAGS_TF)) {
+		/* SDM vol. 3 "Checks on Guest Non-Register State" demands it. */
+		vtx_event_pend_step();
+	}
+	vtx_queue_db(vcpu, vmcs_readl(EXIT_QUALIFICATION) & VTX_DR6_CONDITIONS);
+}
 
 /* Exceptions that vtx intercepts to look at, not to keep. */
 static int handle_exception(struct vtx_vcpu *vcpu)
@@ -47,10 +79,10 @@ static int handle_exception(struct vtx_vcpu *vcpu)
 	if ((info & INTR_INFO_INTR_TYPE_MASK) == INTR_TYPE_NMI_INTR ||
 	    vector == MC_VECTOR)
 		return VTX_RESUME;
+	reblock_nmi(info);
 	switch (vector) {
 	case DB_VECTOR:
-		vtx_queue_db(vcpu, vmcs_readl(EXIT_QUALIFICATION) &
-			     VTX_DR6_CONDITIONS);
+		handle_db(vcpu, info);
 		return VTX_RESUME;
 	case AC_VECTOR:
 		vtx_queue_exception_error(vcpu, AC_VECTOR,
@@ -74,16 +106,17 @@ static int handle_triple_fault(struct vtx_vcpu *vcpu)
 
 static int handle_interrupt_window(struct vtx_vcpu *vcpu)
 {
-	if (!vcpu->event.user_window)
+	/* The VMM's own interrupt, queued before, goes first. */
+	if (!vcpu->event.user_window || vcpu->event.irq >= 0 || vcpu->event.info)
 		return VTX_RESUME;
 	vcpu->run->exit_reason = KVM_EXIT_IRQ_WINDOW_OPEN;
 	return VTX_TO_USER;
 }
 
-/* Hardware task switches have no VMX support beyond the exit. */
+/* Hardware task switches have no VMX support beyond the exit: not done. */
 static int handle_task_switch(struct vtx_vcpu *vcpu)
 {
-	return vtx_internal_error(vcpu, KVM_INTERNAL_ERROR_EMULATION);
+	return vtx_emulation_failure(vcpu, NULL, 0);
 }
 
 static int handle_cpuid(struct vtx_vcpu *vcpu)
@@ -121,7 +154,7 @@ static int handle_ud(struct vtx_vcpu *vcpu)
 /* KVM's hypercall interface with no hypercall in it; user mode: -EPERM. */
 static int handle_vmcall(struct vtx_vcpu *vcpu)
 {
-	long r = vtx_cpl() ? -EPERM : -ENOSYS;
+	long r = vtx_cpl() ? -KVM_EPERM : -KVM_ENOSYS;
 
 	vcpu->regs[VTX_RAX] = vtx_code_bits() == 64 ? (u64)r : (u32)r;
 	return vtx_skip_insn(vcpu);
@@ -156,11 +189,11 @@ static int handle_wrmsr(struct vtx_vcpu *vcpu)
 }
 
 /* SDM vol. 1 "XSETBV": x87 always, AVX needs SSE, AVX-512 all three and AVX. */
-static bool xcr0_valid(u64 xcr0)
+static bool xcr0_valid(const struct vtx_vcpu *vcpu, u64 xcr0)
 {
 	const u64 avx512 = 0xe0;
 
-	if (!(xcr0 & 1) || (xcr0 & ~vtx_fpu_xcr0_supported()))
+	if (!(xcr0 & 1) || (xcr0 & ~vtx_cpuid_xcr0(vcpu)))
 		return false;
 	if ((xcr0 & 4) && !(xcr0 & 2))
 		return false;
@@ -173,7 +206,7 @@ static int handle_xsetbv(struct vtx_vcpu *vcpu)
 {
 	u64 xcr0 = (u32)vcpu->regs[VTX_RAX] | vcpu->regs[VTX_RDX] << 32;
 
-	if (vtx_cpl() || (u32)vcpu->regs[VTX_RCX] || !xcr0_valid(xcr0)) {
+	if (vtx_cpl() || (u32)vcpu->regs[VTX_RCX] || !xcr0_valid(vcpu, xcr0)) {
 		vtx_queue_gp(vcpu);
 		return VTX_RESUME;
 	}
@@ -190,6 +223,7 @@ static int handle_ept_violation(struct vtx_vcpu *vcpu)
 	int r = vtx_fault_fast(vcpu, vmcs_read64(GUEST_PHYSICAL_ADDRESS),
 			       qual & EPT_WRITE);
 
+	reblock_nmi(qual);
 	if (r < 0)
 		return r;
 	return r == VTX_FAULT_MAPPED ? VTX_RESUME : VTX_SLOW;
@@ -205,7 +239,7 @@ static int handle_ept_violation_slow(struct vtx_vcpu *vcpu)
 		return VTX_RESUME;
 	/* No device answers while the CPU delivers an event. */
 	if (vcpu->event.info)
-		return vtx_internal_error(vcpu, KVM_INTERNAL_ERROR_DELIVERY_EV);
+		return vtx_delivery_error(vcpu);
 	if (vcpu->exit.qual & EPT_FETCH)
 		return vtx_emulation_failure(vcpu, NULL, 0);
 	return vtx_mmio_exit(vcpu);
@@ -243,7 +277,7 @@ static const struct exit_row rows[] = {
 	[6] = NEVER,	/* other SMI: likewise */
 	[EXIT_REASON_INTERRUPT_WINDOW] = { .fast = handle_interrupt_window },
 	[EXIT_REASON_NMI_WINDOW] = { .fast = handle_nothing },
-	[EXIT_REASON_TASK_SWITCH] = { .fast = handle_task_switch, .vectoring = true },
+	[EXIT_REASON_TASK_SWITCH] = { .slow = handle_task_switch, .vectoring = true },
 	[EXIT_REASON_CPUID] = { .fast = handle_cpuid },
 	[11] = UD,	/* GETSEC: CR4.SMXE is never set */
 	[EXIT_REASON_HLT] = { .fast = handle_hlt },

@@ -58,12 +58,6 @@ static int map_page(struct vtx_vcpu *vcpu, gfn_t gfn, const struct place *p,
 	int r = VTX_FAULT_MAPPED;
 	bool flush = false;
 
-	/*
-	 * The guest's writes go past the process's page table: the page has to
-	 * be dirty as long as it can be written. Cleaning it calls the notifier.
-	 */
-	if (writable)
-		set_page_dirty_lock(page);
 	spin_lock(&vm->ept_lock);
 	if (p->gen != vm->map_gen || vtx_mm_retry(vm, p->seq) || vm->dead)
 		r = vm->dead ? -EIO : 0;
@@ -104,8 +98,14 @@ int vtx_fault_fast(struct vtx_vcpu *vcpu, gpa_t gpa, bool write)
 		if (write || !get_user_page_fast_only(p.hva, 0, &page))
 			return VTX_FAULT_SLEEP;
 	}
-	/* Dirtying a file's page takes its lock. */
-	if (writable && !PageAnon(page) && !PageDirty(page)) {
+	/*
+	 * The guest's writes go past the process's page table: the page has to
+	 * be dirty as long as it can be written. Cleaning it calls the notifier.
+	 * An anonymous page needs no lock for that, a file's does and sleeps.
+	 */
+	if (writable && PageAnon(page)) {
+		SetPageDirty(page);
+	} else if (writable && !PageDirty(page)) {
 		put_page(page);
 		return VTX_FAULT_SLEEP;
 	}
@@ -146,10 +146,13 @@ int vtx_fault_slow(struct vtx_vcpu *vcpu, gpa_t gpa, bool write)
 					    (write ? FOLL_WRITE : 0) | FOLL_HWPOISON);
 		if (r != 1)
 			return r < 0 ? r : -EFAULT;
+		if (writable)
+			set_page_dirty_lock(page);
 		r = map_page(vcpu, gfn, &p, page, writable);
 		put_page(page);
-	} while (!r || r == VTX_FAULT_SLEEP);
-	return r;
+	} while (r == VTX_FAULT_SLEEP);
+	/* Raced with an invalidation: the guest comes again, signals first. */
+	return r ? r : VTX_FAULT_MAPPED;
 }
 
 /**
@@ -168,11 +171,53 @@ int vtx_guest_copy(struct vtx_vm *vm, gpa_t gpa, void *buf, unsigned int len,
 {
 	void __user *hva;
 	struct place p;
+	int r = -ENXIO;
 
+	/* Until this is released the VMM can't have heard that the slot is gone. */
+	down_read(&vm->map_sem);
 	if (!find_place(vm, gpa >> PAGE_SHIFT, &p) || (write && !p.writable))
-		return -ENXIO;
+		goto out;
 	hva = (void __user *)(p.hva + offset_in_page(gpa));
 	if (write)
-		return copy_to_user(hva, buf, len) ? -EFAULT : 0;
-	return copy_from_user(buf, hva, len) ? -EFAULT : 0;
+		r = copy_to_user(hva, buf, len) ? -EFAULT : 0;
+	else
+		r = copy_from_user(buf, hva, len) ? -EFAULT : 0;
+out:
+	up_read(&vm->map_sem);
+	return r;
+}
+
+/**
+ * vtx_guest_cmpxchg() - atomic update of a guest page-table entry
+ * @vm:   the VM of the current process
+ * @gpa:  guest-physical address, aligned
+ * @old:  the value that was read
+ * @new:  the value to store
+ * @size: 4 or 8
+ *
+ * Context: may sleep.
+ * Return: 0; -EAGAIN: it holds another value; -ENXIO, -EFAULT as
+ * vtx_guest_copy().
+ */
+int vtx_guest_cmpxchg(struct vtx_vm *vm, gpa_t gpa, u64 old, u64 new,
+		      unsigned int size)
+{
+	u32 old32 = old, new32 = new;
+	unsigned long hva;
+	struct place p;
+	int r = -ENXIO;
+
+	down_read(&vm->map_sem);
+	if (!find_place(vm, gpa >> PAGE_SHIFT, &p) || !p.writable)
+		goto out;
+	hva = p.hva + offset_in_page(gpa);
+	if (size == 4)
+		r = __try_cmpxchg_user((u32 __user *)hva, &old32, new32, fault32);
+	else
+		r = __try_cmpxchg_user((u64 __user *)hva, &old, new, fault64);
+	if (r > 0)
+		r = -EAGAIN;
+out:
+	up_read(&vm->map_sem);
+	return r;
 }

@@ -13,6 +13,7 @@
 #include <linux/errno.h>
 #include <linux/kernel.h>
 #include <linux/mm.h>
+#include <linux/sched/signal.h>
 
 #include <asm/processor-flags.h>
 
@@ -31,6 +32,10 @@
 #define PTE_PS		0x80ULL
 #define PTE_NX		BIT_ULL(63)
 #define PTE_ADDR	0x000ffffffffff000ULL
+
+/* Above MAXPHYADDR, and bits 8:5 and 2:1. */
+#define PDPTE_RESERVED \
+	(~GENMASK_ULL(boot_cpu_data.x86_phys_bits - 1, 0) | 0x1e6ULL)
 
 #define PF_PRESENT	0x1
 #define PF_RESERVED	0x8
@@ -100,18 +105,39 @@ static bool forbidden(const struct vtx_gwalk *w, u64 rights, u32 access)
 	return user || (w->cr0 & X86_CR0_WP);
 }
 
-static int update_entry(struct vtx_vcpu *vcpu, gpa_t at, u64 entry, u64 flags,
+/* The CPU sets flags with a locked access; so do we, or walk anew (-EAGAIN). */
+static int update_entry(struct vtx_vcpu *vcpu, gpa_t at, u64 *entry, u64 flags,
 			unsigned int size)
 {
-	if ((entry & flags) == flags)
+	u64 old = *entry;
+
+	if ((old & flags) == flags)
 		return 0;
-	/*
-	 * Not atomic against another vCPU's walk; both only ever set flags. The
-	 * guest's software may lose an update it makes at this very moment, so
-	 * only the byte with the two flags is written.
-	 */
-	entry |= flags;
-	return vtx_guest_copy(vcpu->vm, at, &entry, 1, true);
+	*entry |= flags;
+	return vtx_guest_cmpxchg(vcpu->vm, at, old, *entry, size);
+}
+
+/* SDM vol. 3 tables "Format of ... Entry": bits that must be 0. */
+static u64 reserved_bits(const struct vtx_gwalk *w, const struct paging *m,
+			 unsigned int level, u64 entry)
+{
+	u64 high = GENMASK_ULL(51, 0) & ~GENMASK_ULL(boot_cpu_data.x86_phys_bits - 1, 0);
+	bool large = level > 1 && (entry & PTE_PS) && large_allowed(w, m, level);
+	unsigned int shift = PAGE_SHIFT + (level - 1) * m->bits;
+
+	if (m->entry == 4)
+		return large ? BIT_ULL(21) : 0;
+	if (m->levels == 3) {
+		high |= GENMASK_ULL(62, 52);
+		if (level == 3)
+			return PDPTE_RESERVED;
+	}
+	if (!(w->efer & EFER_NX))
+		high |= BIT_ULL(63);
+	if (large)
+		return high | GENMASK_ULL(shift - 1, 13);
+	/* PS where there is no large page: in a PML4 entry, or a PDPTE without. */
+	return level == 4 ? high | PTE_PS : high;
 }
 
 static u32 fault_code(const struct vtx_gwalk *w, u32 access)
@@ -125,26 +151,15 @@ static u32 fault_code(const struct vtx_gwalk *w, u32 access)
 	return code;
 }
 
-/**
- * vtx_gwalk() - translate one linear address
- * @vcpu:   the vCPU
- * @w:      from vtx_gwalk_init()
- * @gva:    linear address
- * @access: VTX_ACCESS_*
- * @gpa:    result
- * @error:  error code of the #PF to inject
- *
- * Context: may sleep; VMCS need not be current.
- * Return: 0; -EFAULT: the guest gets #PF with @error; -ENXIO: a table is not in
- * memory.
- */
-int vtx_gwalk(struct vtx_vcpu *vcpu, const struct vtx_gwalk *w, gva_t gva,
-	      u32 access, gpa_t *gpa, u32 *error)
+/* One attempt; -EAGAIN if a table changed under it. */
+static int walk(struct vtx_vcpu *vcpu, const struct vtx_gwalk *w, gva_t gva,
+		u32 access, gpa_t *gpa, u32 *error)
 {
 	const struct paging m = paging_mode(w);
 	u64 rights = PTE_W | PTE_U, entry = 0, at = 0;
 	unsigned int level, shift;
 	u64 table;
+	int r;
 
 	if (!(w->efer & EFER_LMA))
 		gva = (u32)gva;
@@ -162,12 +177,17 @@ int vtx_gwalk(struct vtx_vcpu *vcpu, const struct vtx_gwalk *w, gva_t gva,
 			return -ENXIO;
 		if (!(entry & PTE_P))
 			return -EFAULT;
+		if (entry & reserved_bits(w, &m, level, entry)) {
+			*error |= PF_PRESENT | PF_RESERVED;
+			return -EFAULT;
+		}
 		/* PAE's PDPTEs have no rights and no flags. */
 		if (m.levels != 3 || level != 3) {
 			rights = (rights & entry & (PTE_W | PTE_U)) |
 				 ((rights | entry) & PTE_NX);
-			if (update_entry(vcpu, at, entry, PTE_A, m.entry))
-				return -ENXIO;
+			r = update_entry(vcpu, at, &entry, PTE_A, m.entry);
+			if (r)
+				return r == -EAGAIN ? r : -ENXIO;
 		}
 		if (level == 1 || ((entry & PTE_PS) && large_allowed(w, &m, level)))
 			break;
@@ -179,9 +199,10 @@ int vtx_gwalk(struct vtx_vcpu *vcpu, const struct vtx_gwalk *w, gva_t gva,
 		*error |= PF_PRESENT;
 		return -EFAULT;
 	}
-	if ((access & VTX_ACCESS_WRITE) &&
-	    update_entry(vcpu, at, entry, PTE_A | PTE_D, m.entry))
-		return -ENXIO;
+	r = access & VTX_ACCESS_WRITE ?
+		update_entry(vcpu, at, &entry, PTE_A | PTE_D, m.entry) : 0;
+	if (r)
+		return r == -EAGAIN ? r : -ENXIO;
 	shift = PAGE_SHIFT + (level - 1) * m.bits;
 	*gpa = (entry & PTE_ADDR & ~((1ULL << shift) - 1)) | (gva & ((1ULL << shift) - 1));
 	/* PSE-36: bits 20:13 of a 4-MByte entry are address bits 39:32. */
@@ -233,6 +254,30 @@ bool vtx_linear(const struct vtx_gwalk *w, unsigned int seg, u64 offset,
 		return offset > limit &&
 		       last <= (ar & VMX_AR_DB_MASK ? 0xffffffffU : 0xffffU);
 	return last <= limit;
+}
+
+/**
+ * vtx_gwalk() - translate one linear address
+ * @vcpu:   the vCPU
+ * @w:      from vtx_gwalk_init()
+ * @gva:    linear address
+ * @access: VTX_ACCESS_*
+ * @gpa:    result
+ * @error:  error code of the #PF to inject
+ *
+ * Context: may sleep; VMCS need not be current.
+ * Return: 0; -EFAULT: the guest gets #PF with @error; -ENXIO: a table is not in
+ * memory.
+ */
+int vtx_gwalk(struct vtx_vcpu *vcpu, const struct vtx_gwalk *w, gva_t gva,
+	      u32 access, gpa_t *gpa, u32 *error)
+{
+	int r;
+
+	do {
+		r = walk(vcpu, w, gva, access, gpa, error);
+	} while (r == -EAGAIN && !fatal_signal_pending(current));
+	return r == -EAGAIN ? -ENXIO : r;
 }
 
 /**
@@ -367,8 +412,12 @@ int vtx_load_pdptes(struct vtx_vcpu *vcpu)
 	if (vtx_guest_copy(vcpu->vm, cr3 & 0xffffffe0, pdpte, sizeof(pdpte), false))
 		return -EFAULT;
 	vtx_vcpu_load(vcpu);
-	for (i = 0; i < 4; i++)
+	for (i = 0; i < 4; i++) {
+		/* VM entry would refuse it; without it the guest gets #PF. */
+		if ((pdpte[i] & PTE_P) && (pdpte[i] & PDPTE_RESERVED))
+			pdpte[i] = 0;
 		vmcs_write64(GUEST_PDPTR0 + 2 * i, pdpte[i]);
+	}
 	vtx_vcpu_put(vcpu);
 	return 0;
 }

@@ -11,6 +11,7 @@
  */
 #include "host.h"
 
+#include <linux/cpu.h>
 #include <linux/hw_breakpoint.h>
 #include <linux/mm.h>
 #include <linux/percpu.h>
@@ -76,6 +77,8 @@ static int l1d_setup(void)
 		rdmsrl(MSR_IA32_ARCH_CAPABILITIES, cap);
 	if (cap & ARCH_CAP_SKIP_VMENTRY_L1DFLUSH)
 		return 0;
+	if (cpu_smt_possible())
+		pr_warn("L1TF: SMT is on, a guest can read what a sibling CPU has in the L1D\n");
 	l1d_flush_always = l1tf_mitigation >= L1TF_MITIGATION_FULL;
 	if (boot_cpu_has(X86_FEATURE_FLUSH_L1D)) {
 		l1d_flush = L1D_FLUSH_MSR;
@@ -311,7 +314,6 @@ void vtx_host_enter(struct vtx_vcpu *vcpu)
 	kernel_fpu_begin_mask(0);
 	load_guest_fpu(vcpu);
 	save_segments(&vcpu->host);
-	vcpu->host.debugctl = get_debugctlmsr();
 	load_guest_msrs(vcpu);
 	vcpu->l1d_flush = true;
 }
@@ -408,6 +410,8 @@ static void load_guest_debugregs(struct vtx_vcpu *vcpu)
  */
 void vtx_host_before_entry(struct vtx_vcpu *vcpu)
 {
+	/* perf changes it by IPI. */
+	vcpu->host.debugctl = get_debugctlmsr();
 	refresh_host_fields(&vcpu->vmcs);
 	if (unlikely(vcpu->dr7 & 0xff))
 		load_guest_debugregs(vcpu);

@@ -77,16 +77,42 @@ int vtx_internal_error(struct vtx_vcpu *vcpu, u32 suberror)
 }
 
 /**
+ * vtx_delivery_error() - no memory for what the CPU pushes or reads for an event
+ * @vcpu: the vCPU; slow exit
+ *
+ * Return: VTX_TO_USER.
+ */
+int vtx_delivery_error(struct vtx_vcpu *vcpu)
+{
+	struct kvm_run *run = vcpu->run;
+
+	run->exit_reason = KVM_EXIT_INTERNAL_ERROR;
+	run->internal.suberror = KVM_INTERNAL_ERROR_DELIVERY_EV;
+	run->internal.ndata = 5;
+	run->internal.data[0] = vcpu->event.info;
+	run->internal.data[1] = vcpu->exit.reason;
+	run->internal.data[2] = vcpu->exit.qual;
+	run->internal.data[3] = vcpu->exit.gpa;
+	run->internal.data[4] = raw_smp_processor_id();
+	return VTX_TO_USER;
+}
+
+/**
  * vtx_fail_entry() - KVM_EXIT_FAIL_ENTRY
  * @vcpu:   the vCPU
  * @reason: exit reason with bit 31, or VM-instruction error
  *
+ * The CPU has not consumed what was to be injected; state that the VMM puts in
+ * order must not find it there.
+ *
+ * Context: VMCS current.
  * Return: VTX_TO_USER.
  */
 int vtx_fail_entry(struct vtx_vcpu *vcpu, u64 reason)
 {
 	struct kvm_run *run = vcpu->run;
 
+	vmcs_write32(VM_ENTRY_INTR_INFO_FIELD, 0);
 	run->exit_reason = KVM_EXIT_FAIL_ENTRY;
 	run->fail_entry.hardware_entry_failure_reason = reason;
 	run->fail_entry.cpu = raw_smp_processor_id();

@@ -86,7 +86,9 @@ static int __init vtx_init(void)
 			  vpid && (vtx_caps.cpu2 & SECONDARY_EXEC_ENABLE_VPID));
 	if (r)
 		return r;
-	vtx_vpid_setup(vtx_tlb_caps.vpid ? vpid_ids : 0);
+	r = vtx_vpid_setup(vtx_tlb_caps.vpid ? vpid_ids : 0);
+	if (r)
+		return r;
 	r = vtx_host_setup();
 	if (r)
 		return r;

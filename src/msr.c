@@ -11,6 +11,7 @@
 #include <linux/errno.h>
 #include <linux/gfp.h>
 #include <linux/kernel.h>
+#include <linux/nospec.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 
@@ -158,8 +159,8 @@ int vtx_msr_alloc(struct vtx_vcpu *vcpu)
 	vcpu->misc_enable = MSR_IA32_MISC_ENABLE_FAST_STRING |
 			    MSR_IA32_MISC_ENABLE_BTS_UNAVAIL |
 			    MSR_IA32_MISC_ENABLE_PEBS_UNAVAIL;
-	/* The guest's KIND_TSC starts at 0. */
-	vcpu->tsc_offset = -rdtsc();
+	/* The TSC starts at 0 with the VM. */
+	vcpu->tsc_offset = READ_ONCE(vcpu->vm->tsc_offset);
 	return 0;
 }
 
@@ -171,6 +172,11 @@ void vtx_msr_free(struct vtx_vcpu *vcpu)
 {
 	free_page((unsigned long)vcpu->msr_bitmap);
 	kfree(vcpu->sw_msrs);
+}
+
+static unsigned int sw_index(const struct guest_msr *m, u32 index)
+{
+	return array_index_nospec(m->arg + (index - m->index), NR_SW_MSRS);
 }
 
 /**
@@ -228,7 +234,7 @@ int vtx_msr_get(struct vtx_vcpu *vcpu, u32 index, u64 *data)
 	case KIND_MTRR_DEF:
 	case KIND_MTRR_FIXED:
 	case KIND_MTRR_BASE:
-		*data = vcpu->sw_msrs[m->arg + (index - m->index)];
+		*data = vcpu->sw_msrs[sw_index(m, index)];
 		break;
 	default:
 		*data = 0;
@@ -301,6 +307,20 @@ static void set_tsc_offset(struct vtx_vcpu *vcpu, u64 offset)
 }
 
 /*
+ * A VMM that writes the vCPUs' TSCs one after the other means one and the same
+ * time: within a second of the VM's, and 0 (reset), it gets the VM's.
+ */
+static u64 vm_tsc_offset(struct vtx_vm *vm, u64 data, u64 offset)
+{
+	u64 shared = READ_ONCE(vm->tsc_offset);
+
+	if (!data || abs((s64)(offset - shared)) < tsc_khz * 1000LL)
+		return shared;
+	WRITE_ONCE(vm->tsc_offset, offset);
+	return offset;
+}
+
+/*
  * SDM vol. 3 "Time-Stamp Counter Adjustment": a guest's write to one shows in
  * the other. The VMM's writes do not: it restores both.
  */
@@ -310,6 +330,8 @@ static void set_tsc(struct vtx_vcpu *vcpu, u64 data, bool from_guest)
 
 	if (from_guest)
 		vcpu->tsc_adjust += offset - vcpu->tsc_offset;
+	else
+		offset = vm_tsc_offset(vcpu->vm, data, offset);
 	set_tsc_offset(vcpu, offset);
 }
 
@@ -369,7 +391,7 @@ static int set_checked(struct vtx_vcpu *vcpu, const struct guest_msr *m, u32 ind
 	default:
 		if (!mtrr_valid(m, index, data))
 			return -EINVAL;
-		vcpu->sw_msrs[m->arg + (index - m->index)] = data;
+		vcpu->sw_msrs[sw_index(m, index)] = data;
 		return 0;
 	}
 }
@@ -400,7 +422,9 @@ int vtx_msr_set(struct vtx_vcpu *vcpu, u32 index, u64 data, bool from_guest)
 			return vtx_efer_set(vcpu, data);
 		if (data & ~vtx_efer_supported())
 			return -EINVAL;
-		vtx_efer_write(vcpu, data);
+		/* LMA goes with CR0.PG: KVM_SET_SREGS sets both. */
+		vtx_efer_write(vcpu, (data & ~EFER_LMA) |
+			       (vmcs_read64(GUEST_IA32_EFER) & EFER_LMA));
 		return 0;
 	case KIND_TSC:
 		set_tsc(vcpu, data, from_guest);

@@ -52,6 +52,7 @@ static DEFINE_PER_CPU(struct root_cpu, root_cpu);
 static const struct vtx_root_ops *root_ops;
 static int hotplug_state;
 static bool rebooting;
+static bool broken;	/* VMX did not come back after a suspend */
 
 /**
  * vtx_root_cpu_on() - is this CPU in VMX operation by our hand?
@@ -72,7 +73,7 @@ bool vtx_root_cpu_on(int cpu)
  */
 bool vtx_root_stopped(void)
 {
-	return READ_ONCE(rebooting);
+	return READ_ONCE(rebooting) || READ_ONCE(broken);
 }
 
 /**
@@ -225,8 +226,9 @@ static int root_suspend(void)
 
 static void root_resume(void)
 {
-	/* Failure leaves the flag off: vCPUs on this CPU get -EIO from KVM_RUN. */
-	cpu_on();
+	/* vCPUs get -EIO from KVM_RUN then. */
+	if (cpu_on())
+		WRITE_ONCE(broken, true);
 }
 
 static struct syscore_ops root_syscore = {
@@ -266,6 +268,22 @@ static int check_neighbours(void)
 	return 0;
 }
 
+/*
+ * kvm_intel would take the crash slot that is ours, with a WARN. Its modalias
+ * makes udev load it at any time.
+ */
+static int module_coming(struct notifier_block *nb, unsigned long event, void *data)
+{
+	const struct module *mod = data;
+
+	if (event != MODULE_STATE_COMING || strcmp(mod->name, "kvm_intel"))
+		return NOTIFY_DONE;
+	pr_err_ratelimited("kvm_intel can't be loaded beside vtx; run \"rmmod vtx\" first\n");
+	return notifier_from_errno(-EBUSY);
+}
+
+static struct notifier_block module_nb = { .notifier_call = module_coming };
+
 static void free_regions(void)
 {
 	int cpu;
@@ -287,9 +305,12 @@ int __init vtx_root_init(const struct vtx_root_ops *ops)
 {
 	int cpu, r;
 
-	r = check_neighbours();
+	r = register_module_notifier(&module_nb);
 	if (r)
 		return r;
+	r = check_neighbours();
+	if (r)
+		goto out_notifier;
 	root_ops = ops;
 	r = -ENOMEM;
 	for_each_possible_cpu(cpu) {
@@ -313,6 +334,8 @@ out_emergency:
 	vtx_emergency_unregister(root_crash);
 out_free:
 	free_regions();
+out_notifier:
+	unregister_module_notifier(&module_nb);
 	return r;
 }
 
@@ -328,4 +351,5 @@ void vtx_root_exit(void)
 	cpuhp_remove_state(hotplug_state);
 	vtx_emergency_unregister(root_crash);
 	free_regions();
+	unregister_module_notifier(&module_nb);
 }

@@ -14,6 +14,7 @@
  */
 #include "run.h"
 
+#include <linux/entry-kvm.h>
 #include <linux/errno.h>
 #include <linux/kvm_host.h>
 #include <linux/sched/signal.h>
@@ -108,11 +109,17 @@ static int enter(struct vtx_vcpu *vcpu)
 	vtx_tlb_exit(&vcpu->tlb);
 	vtx_host_after_exit(vcpu);
 	if (likely(!failed)) {
-		vcpu->vmcs.launched = true;
+		/* SDM vol. 3 "VM Entries": a failed one leaves the launch state. */
+		if (!(vcpu->exit.reason & VMX_EXIT_REASONS_FAILED_VMENTRY)) {
+			vcpu->vmcs.launched = true;
+			vcpu->ran = true;
+		}
 		forward_machine_check(vcpu);
 	}
 	/* The interrupt that ended the guest's time is accounted to the guest. */
 	local_irq_enable();
+	/* STI's shadow lasts one instruction. */
+	asm volatile("nop");
 	local_irq_disable();
 	guest_timing_exit_irqoff();
 	return failed;
@@ -128,9 +135,23 @@ static int entry_failed(struct vtx_vcpu *vcpu)
 	return vtx_fail_entry(vcpu, vmcs_read32(VM_INSTRUCTION_ERROR));
 }
 
-static bool wanted_elsewhere(void)
+/*
+ * The entry code's worker wants a struct kvm_vcpu for one purpose: to write
+ * KVM_EXIT_INTR where nobody looks. One for all will do.
+ */
+static struct kvm_run unused_run;
+static struct kvm_vcpu unused_vcpu = { .run = &unused_run };
+
+/* Reschedule, signals, and work queued for the return to user mode. */
+static int do_host_work(struct vtx_vcpu *vcpu)
 {
-	return need_resched() || signal_pending(current);
+	int r = 0;
+
+	if (__xfer_to_guest_mode_work_pending())
+		r = xfer_to_guest_mode_handle_work(&unused_vcpu);
+	if (r)
+		vcpu->run->exit_reason = KVM_EXIT_INTR;
+	return r;
 }
 
 /*
@@ -145,7 +166,7 @@ static int stay(struct vtx_vcpu *vcpu)
 		if (unlikely(vtx_event_wants_window(vcpu)))
 			vtx_event_update_windows(vcpu);
 		local_irq_disable();
-		if (wanted_elsewhere() || !vtx_root_cpu_on(smp_processor_id())) {
+		if (__xfer_to_guest_mode_work_pending() || !vtx_root_cpu_on(smp_processor_id())) {
 			local_irq_enable();
 			return VTX_RESUME;
 		}
@@ -218,10 +239,9 @@ static int run_guest(struct vtx_vcpu *vcpu)
 	int r;
 
 	do {
-		if (signal_pending(current)) {
-			vcpu->run->exit_reason = KVM_EXIT_INTR;
-			return -EINTR;
-		}
+		r = do_host_work(vcpu);
+		if (r)
+			return r;
 		r = before_visit(vcpu);
 		if (r == VTX_RESUME)
 			r = visit(vcpu);
@@ -236,6 +256,7 @@ static void fill_run_page(struct vtx_vcpu *vcpu)
 {
 	struct kvm_run *run = vcpu->run;
 
+	vtx_event_unwind(vcpu);
 	vtx_vcpu_load(vcpu);
 	run->if_flag = !!(vmcs_readl(GUEST_RFLAGS) & X86_EFLAGS_IF);
 	run->ready_for_interrupt_injection = vtx_event_irq_allowed(vcpu);
@@ -260,12 +281,12 @@ int vtx_run(struct vtx_vcpu *vcpu)
 	u64 cr8 = READ_ONCE(run->cr8);
 	int r;
 
+	r = -EINVAL;
 	if (READ_ONCE(run->kvm_valid_regs) || READ_ONCE(run->kvm_dirty_regs) ||
 	    cr8 > 15)
-		return -EINVAL;
+		goto out;
 	vcpu->cr8 = cr8;
 	vcpu->event.user_window = READ_ONCE(run->request_interrupt_window);
-	vcpu->ran = true;
 
 	r = complete_io(vcpu);
 	if (r == VTX_RESUME) {
@@ -274,6 +295,7 @@ int vtx_run(struct vtx_vcpu *vcpu)
 		else
 			r = run_guest(vcpu);
 	}
+out:
 	fill_run_page(vcpu);
 	return r;
 }

@@ -91,6 +91,23 @@ void vtx_get_regs(struct vtx_vcpu *vcpu, struct kvm_regs *regs)
 	};
 }
 
+/*
+ * What belongs to the instruction where the vCPU was ends with it: a VMM that
+ * resets it finds no STI shadow (which VM entry refuses with IF clear).
+ */
+static void leave_instruction(const struct kvm_regs *regs)
+{
+	u64 flags = vmcs_readl(GUEST_RFLAGS) ^ regs->rflags;
+
+	if (regs->rip == vmcs_readl(GUEST_RIP) &&
+	    !(flags & (X86_EFLAGS_IF | X86_EFLAGS_TF)))
+		return;
+	vmcs_write32(GUEST_INTERRUPTIBILITY_INFO,
+		     vmcs_read32(GUEST_INTERRUPTIBILITY_INFO) &
+		     ~(GUEST_INTR_STATE_STI | GUEST_INTR_STATE_MOV_SS));
+	vmcs_writel(GUEST_PENDING_DBG_EXCEPTIONS, 0);
+}
+
 /**
  * vtx_set_regs() - KVM_SET_REGS
  * @vcpu: the vCPU
@@ -118,6 +135,7 @@ void vtx_set_regs(struct vtx_vcpu *vcpu, const struct kvm_regs *regs)
 	r[VTX_R13] = regs->r13;
 	r[VTX_R14] = regs->r14;
 	r[VTX_R15] = regs->r15;
+	leave_instruction(regs);
 	vmcs_writel(GUEST_RSP, regs->rsp);
 	vmcs_writel(GUEST_RIP, regs->rip);
 	vmcs_writel(GUEST_RFLAGS, regs->rflags | X86_EFLAGS_FIXED);
@@ -194,6 +212,8 @@ static int pending_irq(const struct kvm_sregs *s)
  */
 int vtx_set_sregs(struct vtx_vcpu *vcpu, const struct kvm_sregs *sregs)
 {
+	int irq;
+
 	if (!sregs_valid(vcpu, sregs))
 		return -EINVAL;
 
@@ -218,7 +238,9 @@ int vtx_set_sregs(struct vtx_vcpu *vcpu, const struct kvm_sregs *sregs)
 	vtx_cr0_write(vcpu, sregs->cr0);
 	vtx_cr4_write(vcpu, sregs->cr4);
 	vcpu->pdptes_stale = true;
-	vcpu->event.irq = pending_irq(sregs);
+	irq = pending_irq(sregs);
+	if (irq >= 0)
+		vcpu->event.irq = irq;
 	return 0;
 }
 
@@ -261,16 +283,16 @@ void vtx_get_fpu(struct vtx_vcpu *vcpu, struct kvm_fpu *fpu)
  * @vcpu: the vCPU
  * @fpu:  the values
  *
- * Return: 0; -EINVAL if MXCSR has bits that this CPU faults on.
+ * MXCSR is not taken over: KVM does not, and callers leave it 0, which would
+ * unmask all SSE exceptions.
+ *
+ * Return: 0.
  */
 int vtx_set_fpu(struct vtx_vcpu *vcpu, const struct kvm_fpu *fpu)
 {
 	struct fxsave *fx = vcpu->fpu;
 	struct xstate_header *header = vcpu->fpu + sizeof(struct fxregs_state);
 
-	/* SDM vol. 1 "MXCSR": FFBFH where the CPU reports no mask; DAZ is newer. */
-	if (fpu->mxcsr & ~0xffffU)
-		return -EINVAL;
 	memcpy(fx->fpr, fpu->fpr, sizeof(fx->fpr));
 	memcpy(fx->xmm, fpu->xmm, sizeof(fx->xmm));
 	fx->fcw = fpu->fcw;
@@ -279,7 +301,6 @@ int vtx_set_fpu(struct vtx_vcpu *vcpu, const struct kvm_fpu *fpu)
 	fx->last_opcode = fpu->last_opcode;
 	fx->last_ip = fpu->last_ip;
 	fx->last_dp = fpu->last_dp;
-	fx->mxcsr = fpu->mxcsr;
 	/* XRSTOR would take a component as being in its initial state. */
 	if (vtx_fpu_xcr0_supported())
 		header->xfeatures |= XFEATURE_MASK_FPSSE;

@@ -11,6 +11,7 @@
 #include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/mm.h>
+#include <linux/nospec.h>
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
@@ -144,8 +145,8 @@ static vm_fault_t run_page_fault(struct vm_fault *vmf)
 
 	if (vmf->pgoff >= VTX_RUN_PAGES)
 		return VM_FAULT_SIGBUS;
-	get_page(vcpu->pages[vmf->pgoff]);
-	vmf->page = vcpu->pages[vmf->pgoff];
+	vmf->page = vcpu->pages[array_index_nospec(vmf->pgoff, VTX_RUN_PAGES)];
+	get_page(vmf->page);
 	return 0;
 }
 

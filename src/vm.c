@@ -16,6 +16,8 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
+#include <asm/tsc.h>
+
 #include "memslot.h"
 #include "mm.h"
 #include "tlb_report.h"
@@ -38,6 +40,8 @@ static struct vtx_vm *vm_create(void)
 	refcount_set(&vm->users, 1);
 	mutex_init(&vm->lock);
 	spin_lock_init(&vm->ept_lock);
+	init_rwsem(&vm->map_sem);
+	vm->tsc_offset = -rdtsc();
 	vm->memmap = alloc_map(0);
 	if (!vm->memmap)
 		goto out_vm;
@@ -177,6 +181,9 @@ static void install_map(struct vtx_vm *vm, struct vtx_memmap *map,
 	if (old && vtx_ept_zap(&vm->ept, old->gfn, old->gfn + old->npages))
 		vtx_tlb_ept_flush(&vm->tlb);
 	spin_unlock(&vm->ept_lock);
+	/* Copies that found the old map may still be under way. */
+	down_write(&vm->map_sem);
+	up_write(&vm->map_sem);
 	kvfree(old_map);
 }
 

@@ -153,16 +153,22 @@ int vtx_vmcs_load(struct vtx_vmcs *vmcs)
 	r = -EIO;
 	if (moved && vmclear(vmcs->phys))
 		goto out;
-	if (vmptrld(vmcs->phys))
-		goto out;
+	/* A crash from here on clears it. */
 	if (moved) {
 		list_add(&vmcs->link, this_cpu_ptr(&active_vmcs));
 		/* Pairs with clear(): on the list before others ask for it. */
 		smp_store_release(&vmcs->cpu, cpu);
 	}
+	if (vmptrld(vmcs->phys)) {
+		clear_here(vmcs);
+		goto out;
+	}
 	this_cpu_write(vtx_current_vmcs, vmcs);
 	r = moved;
 out:
+	/* Callers go on reading and writing: not on somebody else's VMCS. */
+	if (r == -EIO && this_cpu_read(vtx_current_vmcs))
+		clear_here(this_cpu_read(vtx_current_vmcs));
 	local_irq_restore(flags);
 	/* Another vCPU ran here: its branches must not steer this one's. */
 	if (r >= 0)

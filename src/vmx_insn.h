@@ -104,7 +104,7 @@ static __always_inline unsigned long __vmread(unsigned long field)
 {
 	unsigned long value;
 
-	asm goto("1: vmread %[f], %[v]\n\t"
+	asm_goto_output("1: vmread %[f], %[v]\n\t"
 			  "jbe %l[failed]\n\t"
 			  _ASM_EXTABLE(1b, %l[failed])
 			  : [v] "=r"(value) : [f] "r"(field) : "cc" : failed);

@@ -15,7 +15,7 @@
  *	a	atomic, or read and written once
  *
  * Lock order:
- *	vcpu->mutex > vm->lock > mmap_lock > vtx_mm.lock > vm->ept_lock (spins)
+ *	vcpu->mutex > vm->lock > vm->map_sem > mmap_lock > vtx_mm.lock > vm->ept_lock (spins)
  * mmu-notifier callbacks run under mmap_lock or page locks: the spinlocks only.
  * ept_lock is never taken with IRQs off: who holds it may wait for an IPI.
  * Between vtx_vcpu_load() and vtx_vcpu_put() preemption is off: no mutex.
@@ -32,6 +32,7 @@
 #include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/refcount.h>
+#include <linux/rwsem.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
 
@@ -76,9 +77,10 @@ enum vtx_hw_msr {
  * @tlb:	[a] flush state (tlb.c)
  * @follower:	[I] mmu-notifier of @mm
  * @link:	[follower's lock] on the follower's list of VMs
+ * @map_sem:	held for reading by the kernel's accesses to guest memory
  * @map_gen:	[e] counts changes of @memmap
  * @dead:	[a] @mm is gone
- * @has_tss_addr: [m] KVM_SET_TSS_ADDR was called
+ * @tsc_offset:	[a] offset of vCPUs whose TSCs go together
  */
 struct vtx_vm {
 	refcount_t users;
@@ -92,9 +94,10 @@ struct vtx_vm {
 	struct vtx_tlb_vm tlb;
 	struct vtx_mm *follower;
 	struct list_head link;
+	struct rw_semaphore map_sem;
 	unsigned long map_gen;
 	bool dead;
-	bool has_tss_addr;
+	u64 tsc_offset;
 };
 
 /**
