@@ -1,0 +1,540 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Which INVVPID and INVEPT the module executes, instruction by instruction, as
+ * its own counters tell: VTX_GET_INFO and VTX_GET_TLB_STATS. The rules head
+ * src/tlb.c. What the guest sees is tested as well, but only hardware that
+ * keeps translations over VM exits can show a missing flush that way.
+ *
+ * Tests of exhaustion need a small pool: vpid_pool_test.sh loads the module
+ * with one. STORM= sets the number of vCPU lives of the leak test.
+ */
+#include <sched.h>
+#include <stdint.h>
+
+#include "../include/uapi/vtx.h"
+#include "kselftest_harness.h"
+#include "lib/vtx_test.h"
+
+#define FLIP_LA		0x100000UL	/* mapped to one of two pages of SCRATCH */
+#define POLICY		"/sys/module/vtx/parameters/vpid_policy"
+#define SMALL_POOL	8
+
+static int report(int fd, unsigned long number, void *buf, uint32_t size)
+{
+	struct vtx_report r = { .size = size, .addr = (uintptr_t)buf };
+
+	return ioctl(fd, number, &r);
+}
+
+static struct vtx_info info(int fd)
+{
+	struct vtx_info i;
+
+	if (report(fd, VTX_GET_INFO, &i, sizeof(i)))
+		die("VTX_GET_INFO");
+	return i;
+}
+
+static struct vtx_tlb_stats stats(int fd)
+{
+	struct vtx_tlb_stats s;
+
+	if (report(fd, VTX_GET_TLB_STATS, &s, sizeof(s)))
+		die("VTX_GET_TLB_STATS");
+	return s;
+}
+
+static uint64_t flushes(const struct vtx_tlb_stats *s)
+{
+	uint64_t n = 0;
+
+	for (int op = 0; op < VTX_TLB_NR_OPS; op++)
+		for (int cause = 0; cause < VTX_TLB_NR_CAUSES; cause++)
+			n += s->flush[op][cause];
+	return n;
+}
+
+static uint64_t invvpids(const struct vtx_tlb_stats *s, enum vtx_tlb_cause cause)
+{
+	return s->flush[VTX_TLB_INVVPID_SINGLE][cause] + s->flush[VTX_TLB_INVVPID_ALL][cause];
+}
+
+static uint64_t invepts(const struct vtx_tlb_stats *s, enum vtx_tlb_cause cause)
+{
+	return s->flush[VTX_TLB_INVEPT_SINGLE][cause] + s->flush[VTX_TLB_INVEPT_ALL][cause];
+}
+
+/* What happened between two looks. */
+static struct vtx_tlb_stats since(struct vtx_tlb_stats before, struct vtx_tlb_stats after)
+{
+	__u64 *a = (__u64 *)&after, *b = (__u64 *)&before;
+
+	for (size_t i = 0; i < sizeof(after) / sizeof(*a); i++)
+		a[i] -= b[i];
+	return after;
+}
+
+static void on_cpu(int cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	if (sched_setaffinity(0, sizeof(set), &set))
+		die("sched_setaffinity to CPU %d", cpu);
+}
+
+static int nr_cpus(void)
+{
+	return sysconf(_SC_NPROCESSORS_ONLN);
+}
+
+static void set_policy(const char *policy)
+{
+	int fd = open(POLICY, O_WRONLY);
+
+	if (fd < 0 || write(fd, policy, strlen(policy)) < 0)
+		die("%s: %s", POLICY, policy);
+	close(fd);
+}
+
+/* The guest's entry that maps @la. */
+static uint64_t *pte(struct vm *vm, uint64_t la)
+{
+	uint64_t entry = vm_sregs(vm).cr3;
+
+	for (int shift = 39; shift > 12; shift -= 9)
+		entry = *(uint64_t *)(vm->ram + (entry & ~0xfffUL) + (la >> shift & 511) * 8);
+	return (uint64_t *)(vm->ram + (entry & ~0xfffUL) + (la >> 12 & 511) * 8);
+}
+
+static void start_flipping(struct vm *vm)
+{
+	struct kvm_regs regs;
+	uint64_t *entry;
+
+	memset(vm->ram, 0, PAGE);	/* all of it there before the first entry */
+	for (size_t gpa = 0; gpa < RAM_SIZE; gpa += PAGE)
+		*(volatile uint8_t *)(vm->ram + gpa) += 0;
+	vm_start(vm, MODE_LONG_4K, vpid_flip64);
+	entry = pte(vm, FLIP_LA);
+	*entry = SCRATCH | 7;
+	vm->ram[SCRATCH] = 'A';
+	vm->ram[SCRATCH + PAGE] = 'B';
+	regs = vm_regs(vm);
+	regs.rdi = (uint8_t *)entry - vm->ram;
+	regs.rsi = FLIP_LA;
+	vm_set_regs(vm, &regs);
+}
+
+static int run_to_byte(struct vm *vm)
+{
+	if (vm_run(vm) || vm->run->exit_reason != KVM_EXIT_IO)
+		return -1;
+	return *(uint8_t *)vm_io_data(vm);
+}
+
+FIXTURE(vpid) { struct vm m; bool made; int page; };
+
+FIXTURE_SETUP(vpid)
+{
+	if (on_kvm())
+		SKIP(return, "no VTX_GET_INFO on KVM");
+	on_cpu(0);
+	vm_create(&self->m);
+	self->made = true;
+	start_flipping(&self->m);
+}
+
+FIXTURE_TEARDOWN(vpid)
+{
+	if (self->made)
+		vm_destroy(&self->m);
+}
+
+#define NEEDS_VPID() do {						\
+	if (!info(self->m.cpu).vpid)					\
+		SKIP(return, "this vCPU has no VPID");			\
+} while (0)
+
+#define NEEDS_TWO_CPUS() do {						\
+	if (nr_cpus() < 2)						\
+		SKIP(return, "one CPU");				\
+} while (0)
+
+/* One round: what the page reads as is what the guest last made it. */
+#define ROUND() do {							\
+	ASSERT_EQ('A' + self->page, run_to_byte(&self->m));		\
+	self->page = !self->page;					\
+	ASSERT_EQ('A' + self->page, run_to_byte(&self->m));		\
+} while (0)
+
+TEST_F(vpid, first_entry_costs_one_invept_and_no_invvpid)
+{
+	struct vtx_tlb_stats s;
+
+	ROUND();
+	s = stats(self->m.cpu);
+	EXPECT_EQ(1, invepts(&s, VTX_TLB_CREATE));
+	EXPECT_EQ(1, flushes(&s));
+	EXPECT_EQ(0, s.event[VTX_TLB_MIGRATIONS]);
+}
+
+TEST_F(vpid, staying_costs_nothing)
+{
+	struct vtx_tlb_stats before, s;
+
+	ROUND();
+	before = stats(self->m.cpu);
+	for (int i = 0; i < 100; i++)
+		ROUND();
+	s = since(before, stats(self->m.cpu));
+	EXPECT_EQ(0, flushes(&s));
+	EXPECT_EQ(0, s.event[VTX_TLB_MIGRATIONS]);
+}
+
+TEST_F(vpid, migration_costs_one_invvpid_where_it_has_been_before)
+{
+	enum { MOVES = 20 };
+	struct vtx_tlb_stats s;
+
+	NEEDS_TWO_CPUS();
+	NEEDS_VPID();
+	ROUND();
+	for (int i = 1; i <= MOVES; i++) {
+		on_cpu(i & 1);
+		ROUND();
+	}
+	s = stats(self->m.cpu);
+	/* One INVEPT on each CPU, since the EPT root is new there. */
+	EXPECT_EQ(2, invepts(&s, VTX_TLB_CREATE));
+	EXPECT_EQ(2, s.avoided[VTX_TLB_FIRST_VISIT]);
+	EXPECT_EQ(MOVES, s.event[VTX_TLB_MIGRATIONS]);
+	EXPECT_EQ(MOVES - 1, s.flush[VTX_TLB_INVVPID_SINGLE][VTX_TLB_MIGRATE]);
+	EXPECT_EQ(2 + MOVES - 1, flushes(&s));
+}
+
+TEST_F(vpid, state_set_from_outside_costs_one_invvpid)
+{
+	struct vtx_tlb_stats before, s;
+	struct kvm_sregs sregs;
+
+	NEEDS_VPID();
+	ROUND();
+	before = stats(self->m.cpu);
+	sregs = vm_sregs(&self->m);
+	for (int i = 0; i < 3; i++)
+		vm_set_sregs(&self->m, &sregs);
+	ROUND();
+	ROUND();
+	s = since(before, stats(self->m.cpu));
+	EXPECT_EQ(1, s.flush[VTX_TLB_INVVPID_SINGLE][VTX_TLB_STATE]);
+	EXPECT_EQ(1, flushes(&s));
+}
+
+TEST_F(vpid, state_set_and_moved_costs_one_invvpid)
+{
+	struct vtx_tlb_stats before, s;
+	struct kvm_sregs sregs;
+
+	NEEDS_TWO_CPUS();
+	NEEDS_VPID();
+	ROUND();
+	on_cpu(1);
+	ROUND();
+	before = stats(self->m.cpu);
+	sregs = vm_sregs(&self->m);
+	vm_set_sregs(&self->m, &sregs);
+	on_cpu(0);
+	ROUND();
+	s = since(before, stats(self->m.cpu));
+	EXPECT_EQ(1, s.flush[VTX_TLB_INVVPID_SINGLE][VTX_TLB_MIGRATE]);
+	EXPECT_EQ(1, s.avoided[VTX_TLB_MERGED]);
+	EXPECT_EQ(1, flushes(&s));
+}
+
+TEST_F(vpid, memory_taken_away_costs_one_invept_at_the_next_entry)
+{
+	struct vtx_tlb_stats before, s;
+	uint8_t *page = self->m.ram + SCRATCH + PAGE;
+
+	ROUND();		/* B */
+	before = stats(self->m.fd);
+	if (mprotect(page, PAGE, PROT_READ) || mprotect(page, PAGE, PROT_READ | PROT_WRITE))
+		die("mprotect");
+	s = since(before, stats(self->m.fd));
+	EXPECT_EQ(0, flushes(&s));
+	EXPECT_LE(1, s.event[VTX_TLB_EPT_CHANGES]);
+	EXPECT_EQ(0, s.event[VTX_TLB_KICKS]);
+
+	/* The guest sees what is there now. */
+	if (madvise(page, PAGE, MADV_DONTNEED))
+		die("madvise");
+	EXPECT_EQ(0, run_to_byte(&self->m));
+	s = since(before, stats(self->m.fd));
+	EXPECT_EQ(1, invepts(&s, VTX_TLB_EPT));
+	EXPECT_EQ(1, flushes(&s));
+}
+
+TEST_F(vpid, move_with_invept_due_needs_no_invvpid)
+{
+	struct vtx_tlb_stats before, s;
+
+	NEEDS_TWO_CPUS();
+	NEEDS_VPID();
+	ROUND();
+	on_cpu(1);
+	ROUND();
+	before = stats(self->m.cpu);
+	if (madvise(self->m.ram + SCRATCH + 8 * PAGE, PAGE, MADV_DONTNEED) ||
+	    madvise(self->m.ram + SCRATCH + PAGE, PAGE, MADV_DONTNEED))
+		die("madvise");
+	self->m.ram[SCRATCH + PAGE] = 'B';
+	on_cpu(0);
+	ROUND();
+	s = since(before, stats(self->m.cpu));
+	EXPECT_EQ(1, s.event[VTX_TLB_MIGRATIONS]);
+	EXPECT_EQ(1, s.avoided[VTX_TLB_COVERED]);
+	EXPECT_EQ(0, invvpids(&s, VTX_TLB_MIGRATE));
+	EXPECT_EQ(invepts(&s, VTX_TLB_EPT), flushes(&s));
+}
+
+TEST_F(vpid, teardown_flushes_the_cpus_visited)
+{
+	for (int visits = 0; visits <= (nr_cpus() > 1 ? 2 : 1); visits++) {
+		struct vtx_tlb_stats before, s;
+		struct vm m;
+
+		vm_create(&m);
+		if (!info(m.cpu).vpid) {
+			vm_destroy(&m);
+			SKIP(return, "VPIDs are off");
+		}
+		start_flipping(&m);
+		for (int cpu = 0; cpu < visits; cpu++) {
+			on_cpu(cpu);
+			ASSERT_LT(0, run_to_byte(&m));
+		}
+		before = stats(self->m.dev);
+		vm_destroy(&m);
+		s = since(before, stats(self->m.dev));
+		EXPECT_EQ(visits, s.flush[VTX_TLB_INVVPID_SINGLE][VTX_TLB_TEARDOWN]);
+		EXPECT_EQ(visits, flushes(&s));
+		EXPECT_EQ(-1, (int64_t)s.vpids_in_use);
+		on_cpu(0);
+	}
+}
+
+TEST_F(vpid, ids_are_nonzero_and_each_vcpus_own)
+{
+	struct kvm_run *run;
+	uint32_t a, b;
+	int cpu;
+
+	NEEDS_VPID();
+	if (info(self->m.dev).vpids < 2)
+		SKIP(return, "the pool has one id");
+	cpu = vm_add_cpu(&self->m, 1, &run);
+	a = info(self->m.cpu).vpid;
+	b = info(cpu).vpid;
+	EXPECT_NE(0, b);
+	EXPECT_NE(a, b);
+	EXPECT_EQ(0, info(self->m.fd).vpid);
+	munmap(run, self->m.run_size);
+	close(cpu);
+}
+
+/* Every counter of the system is the sum of what VMs saw, and scrubs. */
+TEST_F(vpid, system_counts_what_the_vm_counts)
+{
+	struct vtx_tlb_stats sys = stats(self->m.dev), vm = stats(self->m.fd), cpu;
+
+	ROUND();
+	sys = since(sys, stats(self->m.dev));
+	vm = since(vm, stats(self->m.fd));
+	cpu = stats(self->m.cpu);
+	EXPECT_EQ(0, memcmp(sys.flush, vm.flush, sizeof(sys.flush)));
+	EXPECT_EQ(0, memcmp(cpu.flush, vm.flush, sizeof(cpu.flush)));
+	sys = stats(self->m.dev);
+	EXPECT_LE(nr_cpus(), (int)invepts(&sys, VTX_TLB_SCRUB));
+	EXPECT_EQ(0, sys.event[VTX_TLB_FAILURES]);
+	EXPECT_EQ(0, sys.vpids_retired);
+}
+
+TEST_F(vpid, policy_always_flushes_at_each_entry)
+{
+	struct vtx_tlb_stats before, s;
+
+	NEEDS_VPID();
+	ROUND();
+	before = stats(self->m.cpu);
+	set_policy("always");
+	for (int i = 0; i < 5; i++)
+		ROUND();
+	set_policy("single");
+	s = since(before, stats(self->m.cpu));
+	EXPECT_LE(10, s.flush[VTX_TLB_INVVPID_SINGLE][VTX_TLB_POLICY]);
+	EXPECT_EQ(flushes(&s), s.flush[VTX_TLB_INVVPID_SINGLE][VTX_TLB_POLICY]);
+	before = stats(self->m.cpu);
+	ROUND();
+	s = since(before, stats(self->m.cpu));
+	EXPECT_EQ(0, flushes(&s));
+}
+
+TEST_F(vpid, policy_all_drops_all_contexts_on_migration)
+{
+	struct vtx_tlb_stats before, s;
+
+	NEEDS_TWO_CPUS();
+	NEEDS_VPID();
+	ROUND();
+	on_cpu(1);
+	ROUND();
+	before = stats(self->m.cpu);
+	set_policy("all");
+	on_cpu(0);
+	ROUND();
+	set_policy("single");
+	s = since(before, stats(self->m.cpu));
+	EXPECT_EQ(1, s.flush[VTX_TLB_INVVPID_ALL][VTX_TLB_MIGRATE]);
+	EXPECT_EQ(1, flushes(&s));
+}
+
+TEST_F(vpid, policy_off_gives_no_vpid_and_the_guest_runs)
+{
+	struct vtx_tlb_stats s;
+	struct vm m;
+
+	set_policy("off");
+	vm_create(&m);
+	set_policy("single");
+	EXPECT_EQ(0, info(m.cpu).vpid);
+	start_flipping(&m);
+	for (int i = 0; i < 4; i++) {
+		on_cpu(i % nr_cpus() & 1);
+		EXPECT_EQ('A' + (i & 1), run_to_byte(&m));
+		EXPECT_EQ('A' + !(i & 1), run_to_byte(&m));
+	}
+	s = stats(m.cpu);
+	EXPECT_EQ(flushes(&s), invepts(&s, VTX_TLB_CREATE));
+	EXPECT_LE(1, s.avoided[VTX_TLB_NO_VPID]);
+	vm_destroy(&m);
+	on_cpu(0);
+}
+
+TEST_F(vpid, policy_refuses_what_it_does_not_know)
+{
+	int fd = open(POLICY, O_WRONLY);
+
+	ASSERT_LE(0, fd);
+	EXPECT_ERRNO(EINVAL, write(fd, "sometimes", 9));
+	close(fd);
+}
+
+TEST_F(vpid, exhausted_pool_gives_vcpus_without_vpid_and_recovers)
+{
+	uint32_t ids = info(self->m.dev).vpids;
+	struct vtx_tlb_stats before = stats(self->m.dev), s;
+	struct vm m[SMALL_POOL + 1];
+
+	if (!ids || ids > SMALL_POOL)
+		SKIP(return, "the pool is off or large; see vpid_pool_test.sh");
+	for (uint32_t i = 0; i < ids; i++) {
+		vm_create(&m[i]);
+		EXPECT_EQ(i < ids - 1, info(m[i].cpu).vpid != 0);
+	}
+	s = stats(self->m.dev);
+	EXPECT_EQ(ids, s.vpids_in_use);
+	EXPECT_EQ(before.vpids_exhausted + 1, s.vpids_exhausted);
+
+	/* The one that has none works. */
+	start_flipping(&m[ids - 1]);
+	EXPECT_EQ('A', run_to_byte(&m[ids - 1]));
+	EXPECT_EQ('B', run_to_byte(&m[ids - 1]));
+
+	/* An id that comes free is there for the next vCPU. */
+	vm_destroy(&self->m);
+	vm_create(&self->m);
+	EXPECT_NE(0, info(self->m.cpu).vpid);
+	for (uint32_t i = 0; i < ids; i++)
+		vm_destroy(&m[i]);
+	s = stats(self->m.dev);
+	EXPECT_EQ(1, s.vpids_in_use);
+}
+
+TEST_F(vpid, many_lives_leak_no_id)
+{
+	long lives = getenv("STORM") ? atol(getenv("STORM")) : 2000;
+	struct vtx_tlb_stats before = stats(self->m.dev), s;
+
+	for (long i = 0; i < lives; i++) {
+		int vm = ioctl(self->m.dev, KVM_CREATE_VM, 0), cpu;
+
+		ASSERT_LE(0, vm);
+		cpu = ioctl(vm, KVM_CREATE_VCPU, 0);
+		ASSERT_LE(0, cpu);
+		close(i & 1 ? vm : cpu);
+		close(i & 1 ? cpu : vm);
+	}
+	s = stats(self->m.dev);
+	EXPECT_EQ(before.vpids_in_use, s.vpids_in_use);
+	/* None of them ran, so none had anything to flush. */
+	EXPECT_EQ(flushes(&before), flushes(&s));
+}
+
+TEST_F(vpid, report_errors)
+{
+	struct vtx_report r = { .size = 8, .addr = 8 };
+
+	for (int i = 0; i < 3; i++) {
+		int fd = (const int[]){ self->m.dev, self->m.fd, self->m.cpu }[i];
+
+		EXPECT_ERRNO(EFAULT, ioctl(fd, VTX_GET_INFO, NULL));
+		r = (struct vtx_report){ .size = 8, .addr = 8 };
+		EXPECT_ERRNO(EFAULT, ioctl(fd, VTX_GET_INFO, &r));
+		EXPECT_ERRNO(EFAULT, ioctl(fd, VTX_GET_TLB_STATS, &r));
+		r = (struct vtx_report){ .size = 0, .addr = (uintptr_t)&r };
+		EXPECT_ERRNO(EINVAL, ioctl(fd, VTX_GET_INFO, &r));
+		r = (struct vtx_report){ .size = 8, .pad = 1, .addr = (uintptr_t)&r };
+		EXPECT_ERRNO(EINVAL, ioctl(fd, VTX_GET_TLB_STATS, &r));
+		EXPECT_ERRNO(ENOTTY, ioctl(fd, _IOWR('V', 0xe2, struct vtx_report), &r));
+	}
+}
+
+TEST_F(vpid, report_fits_any_buffer)
+{
+	struct { struct vtx_info info; uint8_t more[16]; } big;
+	struct vtx_info small = { .policy = 99 }, all = info(self->m.cpu);
+	struct vtx_report r = { .size = 4, .addr = (uintptr_t)&small };
+
+	ASSERT_EQ(0, ioctl(self->m.cpu, VTX_GET_INFO, &r));
+	EXPECT_EQ(sizeof(struct vtx_info), r.size);
+	EXPECT_EQ(all.flags, small.flags);
+	EXPECT_EQ(99, small.policy);
+
+	memset(&big, 0xff, sizeof(big));
+	r = (struct vtx_report){ .size = sizeof(big), .addr = (uintptr_t)&big };
+	ASSERT_EQ(0, ioctl(self->m.cpu, VTX_GET_INFO, &r));
+	EXPECT_EQ(sizeof(struct vtx_info), r.size);
+	EXPECT_EQ(0, memcmp(&all, &big.info, sizeof(all)));
+	for (size_t i = 0; i < sizeof(big.more); i++)
+		EXPECT_EQ(0, big.more[i]);
+}
+
+TEST_F(vpid, info_agrees_with_the_parameter)
+{
+	struct vtx_info i = info(self->m.dev);
+	char on = 0;
+	int fd = open("/sys/module/vtx/parameters/vpid", O_RDONLY);
+
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(1, read(fd, &on, 1));
+	close(fd);
+	EXPECT_EQ(on == 'Y', !!(i.flags & VTX_INFO_VPID));
+	EXPECT_EQ(on == 'Y', i.vpids != 0);
+	EXPECT_EQ(on == 'Y', i.invvpid_type != 0);
+	EXPECT_LE(1, i.invept_type);
+	EXPECT_GE(2, i.invept_type);
+}
+
+TEST_HARNESS_MAIN
