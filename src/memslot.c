@@ -2,10 +2,27 @@
 /*
  * memslot.c - the guest-physical memory map, as a sorted array
  *
- * Pure: no locks, no allocation, compiles in userspace. vm.c owns the map of a
- * VM and who may look at it when.
+ * Pure: no locks, no allocation, compiles in userspace. memory.c owns the map
+ * of a VM and who may look at it when.
  */
 #include "memslot.h"
+
+/* Index of the first slot that ends behind @gfn. */
+static unsigned int first_behind(const struct vtx_memmap *map, u64 gfn)
+{
+	unsigned int low = 0, high = map->n;
+
+	while (low < high) {
+		unsigned int mid = (low + high) / 2;
+		const struct vtx_memslot *slot = &map->slot[mid];
+
+		if (slot->gfn + slot->npages > gfn)
+			high = mid;
+		else
+			low = mid + 1;
+	}
+	return low;
+}
 
 /**
  * vtx_memmap_find() - the slot that has a guest page
@@ -14,39 +31,25 @@
  *
  * Return: the slot, or NULL.
  */
-const struct vtx_memslot *vtx_memmap_find(const struct vtx_memmap *map, u64 gfn)
+struct vtx_memslot *vtx_memmap_find(struct vtx_memmap *map, u64 gfn)
 {
-	unsigned int low = 0, high = map->n;
+	unsigned int i = first_behind(map, gfn);
 
-	while (low < high) {
-		unsigned int mid = (low + high) / 2;
-		const struct vtx_memslot *slot = &map->slot[mid];
-
-		if (gfn < slot->gfn)
-			high = mid;
-		else if (gfn - slot->gfn >= slot->npages)
-			low = mid + 1;
-		else
-			return slot;
-	}
-	return NULL;
+	return i < map->n && map->slot[i].gfn <= gfn ? &map->slot[i] : NULL;
 }
 
 /**
  * vtx_memmap_find_id() - the slot with a number
  * @map: the map
- * @id:  the user's slot number
+ * @id:  the user's slot number, below VTX_NR_MEMSLOTS
  *
  * Return: the slot, or NULL.
  */
-const struct vtx_memslot *vtx_memmap_find_id(const struct vtx_memmap *map, u32 id)
+struct vtx_memslot *vtx_memmap_find_id(struct vtx_memmap *map, u32 id)
 {
-	unsigned int i;
+	unsigned int place = map->place[id];
 
-	for (i = 0; i < map->n; i++)
-		if (map->slot[i].id == id)
-			return &map->slot[i];
-	return NULL;
+	return place ? &map->slot[place - 1] : NULL;
 }
 
 /**
@@ -60,19 +63,26 @@ bool vtx_memmap_overlaps(const struct vtx_memmap *map, const struct vtx_memslot 
 {
 	unsigned int i;
 
-	for (i = 0; i < map->n; i++) {
+	for (i = first_behind(map, slot->gfn); i < map->n; i++) {
 		const struct vtx_memslot *s = &map->slot[i];
 
-		if (s->id != slot->id && s->gfn < slot->gfn + slot->npages &&
-		    slot->gfn < s->gfn + s->npages)
+		if (s->gfn >= slot->gfn + slot->npages)
+			return false;
+		if (s->id != slot->id)
 			return true;
 	}
 	return false;
 }
 
+static void append(struct vtx_memmap *map, const struct vtx_memslot *slot)
+{
+	map->slot[map->n++] = *slot;
+	map->place[slot->id] = map->n;
+}
+
 /**
  * vtx_memmap_replace() - build a changed copy of a map
- * @to:   room for one slot more than @from has
+ * @to:   zeroed, with room for one slot more than @from has
  * @from: the old map
  * @id:   the slot number that goes
  * @slot: the slot that comes, NULL: none
@@ -82,18 +92,17 @@ void vtx_memmap_replace(struct vtx_memmap *to, const struct vtx_memmap *from,
 {
 	unsigned int i;
 
-	to->n = 0;
 	for (i = 0; i < from->n; i++) {
 		const struct vtx_memslot *s = &from->slot[i];
 
 		if (s->id == id)
 			continue;
 		if (slot && slot->gfn < s->gfn) {
-			to->slot[to->n++] = *slot;
+			append(to, slot);
 			slot = NULL;
 		}
-		to->slot[to->n++] = *s;
+		append(to, s);
 	}
 	if (slot)
-		to->slot[to->n++] = *slot;
+		append(to, slot);
 }
