@@ -62,7 +62,7 @@ static void report(void)
 {
 	const struct vtx_tlb_caps *t = &vtx_tlb_caps;
 
-	pr_info("loaded: %u CPUs in VMX operation, EPT 4-level (INVEPT %s), unrestricted guest, VPID %s%s%s\n",
+	pr_info("loaded: %u CPU(s) in VMX operation, EPT 4-level (INVEPT %s), unrestricted guest, VPID %s%s%s\n",
 		num_online_cpus(), type_name(t->invept_type),
 		!t->vpid ? "off" : "on (INVVPID ",
 		t->vpid ? type_name(t->invvpid_type) : "",
