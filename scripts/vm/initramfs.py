@@ -38,7 +38,7 @@ def busybox(cache):
     path = "/bin/busybox"
     if os.path.isfile(path) and not libraries(path):
         return path
-    root = kernel.unpack(kernel.download("busybox-static", cache), cache)
+    root = kernel.unpack(kernel.download("busybox-static", cache), cache, "bin")
     return os.path.join(root, "bin/busybox")
 
 

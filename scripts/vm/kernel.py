@@ -26,37 +26,35 @@ class KernelError(Exception):
 class Kernel:
     """A bzImage and, when it came in a package, its modules."""
 
-    def __init__(self, version, image, root=None):
+    def __init__(self, version, image, modules_of=None):
         self.version = version
         self.image = image
-        self.root = root
+        self.modules_of = modules_of    # () -> directory of the modules
+        self.index = {}                 # module name -> path
 
     def modules(self, names):
-        """[(name.ko, path)] of the modules and their dependencies, load order."""
-        if names and not self.root:
+        """[(name.ko, path)] of the modules and what they need, in load order."""
+        if names and not self.modules_of:
             raise KernelError("-k needs a kernel from a package")
+        if names:
+            for path in glob.glob(os.path.join(self.modules_of(), "**/*" +
+                                               KEPT), recursive=True):
+                name = os.path.basename(path).removesuffix(".ko" + KEPT)
+                self.index[name.replace("-", "_")] = path
         wanted = {}
         for name in names:
-            found = self._with_dependencies(name.replace("-", "_"))
-            wanted.update((os.path.basename(path), os.path.join(
-                self._tree(), path + KEPT)) for path in found)
+            self._add(name.replace("-", "_"), wanted)
         return list(wanted.items())
 
-    def _tree(self):
-        return os.path.join(self.root, "lib/modules", self.version)
-
-    def _with_dependencies(self, name):
-        with open(os.path.join(self._tree(), "modules.dep"),
-                  encoding="utf-8") as f:
-            for line in f:
-                path, _, needs = line.partition(":")
-                if os.path.basename(path).replace("-", "_") == f"{name}.ko":
-                    return [*reversed(needs.split()), path]
-        with open(os.path.join(self._tree(), "modules.builtin"),
-                  encoding="utf-8") as f:
-            if f"/{name}.ko" in f.read().replace("-", "_"):
-                return []
-        raise KernelError(f"{self.version} has no module {name}")
+    def _add(self, name, wanted):
+        if name not in self.index:
+            raise KernelError(f"{self.version} has no module {name}")
+        with open(self.index[name], "rb") as f:
+            match = re.search(rb"\0depends=([^\0]*)", f.read())
+        for needed in match.group(1).decode().split(",") if match else ():
+            if needed:
+                self._add(needed.replace("-", "_"), wanted)
+        wanted[name + ".ko"] = self.index[name]
 
 
 def bzimage_version(path):
@@ -104,18 +102,18 @@ def download(package, cache):
     return max(found, key=os.path.getmtime)
 
 
-def unpack(deb, cache):
-    """The tree of a kernel package, with module dependencies worked out."""
+def unpack(deb, cache, part):
+    """The directory that holds part ("boot") of a package, unpacked once."""
     name = os.path.splitext(os.path.basename(deb))[0]
-    root = os.path.join(cache, "unpacked-" + name)
+    root = os.path.join(cache, f"{name}-{part}")
     if not os.path.isdir(root):
         fresh = tempfile.mkdtemp(dir=cache)
         try:
-            subprocess.run(["dpkg", "-x", deb, fresh], check=True)
-            for modules in glob.glob(os.path.join(fresh, "lib/modules/*")):
-                subprocess.run(["/sbin/depmod", "-b", fresh,
-                                os.path.basename(modules)], check=True)
-            for path in glob.glob(os.path.join(fresh, "lib/modules/**/*.ko"),
+            with subprocess.Popen(["dpkg", "--fsys-tarfile", deb],
+                                  stdout=subprocess.PIPE) as package:
+                subprocess.run(["tar", "-x", "-C", fresh, f"./{part}"],
+                               stdin=package.stdout, check=True)
+            for path in glob.glob(os.path.join(fresh, "**/*.ko"),
                                   recursive=True):
                 os.rename(path, path + KEPT)
             os.chmod(fresh, 0o755)
@@ -126,12 +124,12 @@ def unpack(deb, cache):
 
 
 def from_package(deb, cache):
-    root = unpack(deb, cache)
-    images = glob.glob(os.path.join(root, "boot/vmlinuz-*"))
+    images = glob.glob(os.path.join(unpack(deb, cache, "boot"),
+                                    "boot/vmlinuz-*"))
     if len(images) != 1:
         raise KernelError(f"{deb} holds {len(images)} kernels")
     version = os.path.basename(images[0]).removeprefix("vmlinuz-")
-    return Kernel(version, images[0], root)
+    return Kernel(version, images[0], lambda: unpack(deb, cache, "lib"))
 
 
 def find(spec, module, cache):
