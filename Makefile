@@ -34,6 +34,9 @@ static:			## W=1 C=1 build, checkpatch, headers, layers, spelling
 vm:			## kselftests in the VMX host only
 	scripts/check-vm
 
+nested:			## vtx under KVM under Bochs (needs qemu-system-x86)
+	scripts/check-nested
+
 shell: module		## a shell on the serial console of the VMX host
 	scripts/run-vm -i
 
@@ -66,5 +69,5 @@ help:			## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## */\1\t/p' $(MAKEFILE_LIST) | expand -t 16
 	@echo; scripts/run-vm --help | sed -n '/^hosts/,/^$$/p'
 
-.PHONY: all module tests demo check unit static vm shell deps install \
+.PHONY: all module tests demo check unit static vm nested shell deps install \
 	dkms-install tags print-kdir clean help

@@ -15,6 +15,7 @@ LBA_SEGMENTS = 64
 LBA_INITRD = 16
 MAX_SEGMENTS = 31
 CHUNK = 65536
+BSS = 32 << 20          # what a vmlinux may need behind its loaded bytes
 CYLINDER = 16 * 63 * SECTOR
 
 
@@ -148,14 +149,27 @@ def _write_disk(path, parts):
     os.rename(temporary, path)
 
 
-def kernel_disk(path, bzimage, loader):
+def _boot_params(kernel, loads):
+    """boot_params with the setup header, made up where there is none."""
+    params = bytearray(4096)
+    if kernel.startswith(b"\x7fELF"):
+        start = min(paddr for paddr, _ in loads)
+        room = max(paddr + len(data) for paddr, data in loads) - start + BSS
+        struct.pack_into("<4sH", params, 0x202, b"HdrS", 0x20c)
+        struct.pack_into("<QI", params, 0x258, start, room)
+    else:
+        end = 0x202 + kernel[0x201]
+        params[0x1f1:end] = kernel[0x1f1:end]
+    return params
+
+
+def kernel_disk(path, kernel, loader):
     """Disk 0: loader, segment table, boot_params, kernel segments."""
-    entry, loads = _elf_loads(extract_vmlinux(bzimage))
+    elf = kernel if kernel.startswith(b"\x7fELF") else extract_vmlinux(kernel)
+    entry, loads = _elf_loads(elf)
     if len(loader) > LBA_TABLE * SECTOR:
         raise ImageError("the loader outgrew its sectors")
-    setup_header_end = 0x202 + bzimage[0x201]
-    params = bytearray(4096)
-    params[0x1f1:setup_header_end] = bzimage[0x1f1:setup_header_end]
+    params = _boot_params(kernel, loads)
     segments = _segments(loads)
     table = struct.pack("<IIII", MAGIC, len(segments), entry & 0xffffffff, 0)
     parts = [(0, loader), (LBA_TABLE + 1, params)]

@@ -47,8 +47,12 @@ def libraries(path):
     with open(path, "rb") as f:
         if f.read(4) != b"\x7fELF":
             return []
-    shown = subprocess.run(["ldd", path], text=True, check=False,
-                           stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    try:
+        shown = subprocess.run(["ldd", path], text=True, check=False,
+                               stdout=subprocess.PIPE,
+                               stderr=subprocess.DEVNULL)
+    except FileNotFoundError:       # a system without it has no libraries
+        return []
     return re.findall(r"(/\S+) \(0x", shown.stdout)
 
 

@@ -24,7 +24,7 @@ class KernelError(Exception):
 
 
 class Kernel:
-    """A bzImage and, when it came in a package, its modules."""
+    """A bzImage (or vmlinux) and, when it came in a package, its modules."""
 
     def __init__(self, version, image, modules_of=None):
         self.version = version
@@ -57,13 +57,18 @@ class Kernel:
         wanted[name + ".ko"] = self.index[name]
 
 
-def bzimage_version(path):
+def image_version(path):
+    """What a bzImage or an ELF vmlinux says of itself."""
     with open(path, "rb") as f:
-        head = f.read(65536)
-    if head[0x202:0x206] != b"HdrS":
-        raise KernelError(f"{path} is not a bzImage")
-    offset = struct.unpack_from("<H", head, 0x20e)[0] + 0x200
-    return head[offset:head.index(b"\0", offset)].split()[0].decode()
+        data = f.read()
+    if data.startswith(b"\x7fELF"):
+        match = re.search(rb"Linux version (\S+) ", data)
+        if match:
+            return match.group(1).decode()
+    if data[0x202:0x206] == b"HdrS":
+        offset = struct.unpack_from("<H", data, 0x20e)[0] + 0x200
+        return data[offset:data.index(b"\0", offset)].split()[0].decode()
+    raise KernelError(f"{path} is neither a bzImage nor a vmlinux")
 
 
 def module_version(path):
@@ -133,13 +138,13 @@ def from_package(deb, cache):
 
 
 def find(spec, module, cache):
-    """spec: a version, a .deb, a bzImage, or None for what module wants."""
+    """spec: a version, a .deb, a bzImage or vmlinux, or None for what module wants."""
     os.makedirs(cache, exist_ok=True)
     if spec and "/" in spec or spec and os.path.isfile(spec):
         if not os.path.isfile(spec):
             raise KernelError(f"no kernel {spec}")
         if not spec.endswith(".deb"):
-            return Kernel(bzimage_version(spec), spec)
+            return Kernel(image_version(spec), spec)
     with open(os.path.join(cache, "lock"), "w", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if spec and spec.endswith(".deb"):

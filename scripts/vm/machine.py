@@ -199,10 +199,10 @@ class Qemu:
 def image_of(kernel, cache, loader):
     """The kernel's disk, made once per kernel and loader."""
     with open(kernel.image, "rb") as f:
-        bzimage = f.read()
-    digest = hashlib.sha256(bzimage + loader).hexdigest()[:16]
+        data = f.read()
+    digest = hashlib.sha256(data + loader).hexdigest()[:16]
     path = os.path.join(cache, f"kernel-{digest}.img")
     if not os.path.exists(path):
         print(f"run-vm: unpacking {kernel.version} (once)", file=sys.stderr)
-        image.kernel_disk(path, bzimage, loader)
+        image.kernel_disk(path, data, loader)
     return path
