@@ -6,6 +6,7 @@
 #define COUNT		200		/* measured repetitions of a guest operation */
 #define OUTS_LEN	64		/* bytes of a string output */
 #define TOUCHED		16		/* pages read after a switch of address spaces */
+#define TRACED		64		/* pages touched after the measured ones, at most */
 #define SAMPLES		0x20000		/* uint32_t[]: what each repetition took */
 #define OTHER_ROOT	0x28000		/* a second root of the same page tables */
 #define AREA		0x80000000	/* memory for EPT violations, 2M-aligned */

@@ -13,8 +13,13 @@
 /* For the quoted instructions below, where the preprocessor does not look. */
 	.set outs_len, OUTS_LEN
 	.set outs_data, DATA
+	.set may_trace, 1
 
-#define MAGIC	xchg %bx, %bx
+.macro MAGIC
+	.if may_trace
+	xchg %bx, %bx
+	.endif
+.endm
 
 .macro SETUP
 	mov %r9d, %eax
@@ -60,7 +65,9 @@ END bench_\name
 	FINISH \name
 .endm
 
+	.set may_trace, 0
 OPERATION nothing,	"nop"
+	.set may_trace, 1
 OPERATION cpuid,	"cpuid",	"xor %ecx, %ecx"
 OPERATION vmcall,	"vmcall"
 OPERATION rdmsr,	"rdmsr"
@@ -88,7 +95,7 @@ OPERATION interrupt,	"out %al, (%dx)", "sti"
 .endm
 OPERATION cr3,		"SWITCH",	"xor %r9, %r10"
 
-/* ECX pages from RBX on, RSI bytes apart; then as many again for the trace. */
+/* ECX pages from RBX on, RSI bytes apart; then some more for the trace. */
 GUEST bench_touch, 64
 	mov $SAMPLES, %edi
 	mov %ecx, %ebp
@@ -102,6 +109,10 @@ GUEST bench_touch, 64
 	add %rsi, %rbx
 	dec %ebp
 	jnz 1b
+	cmp $TRACED, %ecx
+	jbe 3f
+	mov $TRACED, %ecx
+3:
 	MAGIC
 2:
 	movb $1, (%rbx)

@@ -179,28 +179,20 @@ static long run_op(const struct op *op)
 	return result;
 }
 
-/* The operations come first: a traced run stops at the first payload's. */
 void bench_guest(const char *only)
 {
 	const struct op nothing = { "nothing", CODE_OF(nothing) };
-	long cost[sizeof(ops) / sizeof(*ops)], empty;
-	size_t i, n = sizeof(ops) / sizeof(*ops);
-	bool any = false;
+	long empty = run_op(&nothing);
 
-	for (i = 0; i < n; i++) {
+	for (size_t i = 0; i < sizeof(ops) / sizeof(*ops); i++) {
+		long cost;
+
 		if (!bench_wanted(ops[i].name, only))
 			continue;
-		any = true;
-		cost[i] = run_op(&ops[i]);
-	}
-	if (!any)
-		return;
-	empty = run_op(&nothing);
-	for (i = 0; i < n; i++)
+		cost = run_op(&ops[i]);
 		/* The NOP of the empty payload stands for the instruction. */
-		if (bench_wanted(ops[i].name, only))
-			bench_print(ops[i].name,
-				    cost[i] == UNSUPPORTED ? UNSUPPORTED : cost[i] - empty + 1);
+		bench_print(ops[i].name, cost == UNSUPPORTED ? cost : cost - empty + 1);
+	}
 }
 
 /* Mean over all pages: a page that another one's fault brought in counts too. */
@@ -255,8 +247,8 @@ static long fault_cost(unsigned long step, int pages, bool huge)
 /* Pages that the guest has written: ask for them, then let it write them again. */
 static void dirty_log(long *harvest, long *rewrite)
 {
-	size_t size = TOUCH_4K * 2 * PAGE;
-	uint64_t bitmap[TOUCH_4K * 2 / 64] = { 0 };
+	size_t size = (TOUCH_4K + TRACED) * PAGE;
+	uint64_t bitmap[(TOUCH_4K + TRACED) / 64] = { 0 };
 	struct kvm_dirty_log log = { .slot = 1, .dirty_bitmap = bitmap };
 	struct kvm_userspace_memory_region region = {
 		.slot = 1, .flags = KVM_MEM_LOG_DIRTY_PAGES, .guest_phys_addr = AREA,
@@ -276,11 +268,11 @@ static void dirty_log(long *harvest, long *rewrite)
 		start = now();
 		if (ioctl(vm.fd, KVM_GET_DIRTY_LOG, &log))
 			die("KVM_GET_DIRTY_LOG");
-		*harvest = (now() - start - clock_overhead()) / (2 * TOUCH_4K);
+		*harvest = (now() - start - clock_overhead()) / (TOUCH_4K + TRACED);
 		for (size_t i = 0; i < sizeof(bitmap) / 8; i++)
 			dirty += __builtin_popcountll(bitmap[i]);
-		if (dirty != 2 * TOUCH_4K)
-			die("%u dirty pages of %d", dirty, 2 * TOUCH_4K);
+		if (dirty != TOUCH_4K + TRACED)
+			die("%u dirty pages of %d", dirty, TOUCH_4K + TRACED);
 		*rewrite = touch(&vm, PAGE, TOUCH_4K);
 	}
 	vm_destroy(&vm);
