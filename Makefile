@@ -37,6 +37,9 @@ vm:			## kselftests in the VMX host only
 nested:			## vtx under KVM under Bochs (needs qemu-system-x86)
 	scripts/check-nested
 
+bench: module		## what exits cost, beside KVM (HOST=native: on this machine)
+	scripts/bench
+
 shell: module		## a shell on the serial console of the VMX host
 	scripts/run-vm -i
 
@@ -69,5 +72,5 @@ help:			## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## */\1\t/p' $(MAKEFILE_LIST) | expand -t 16
 	@echo; scripts/run-vm --help | sed -n '/^hosts/,/^$$/p'
 
-.PHONY: all module tests demo check unit static vm nested shell deps install \
+.PHONY: all module tests demo check unit static vm nested bench shell deps install \
 	dkms-install tags print-kdir clean help

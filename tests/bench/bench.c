@@ -56,6 +56,7 @@ bool bench_wanted(const char *name, const char *only)
 static void run(const char *only)
 {
 	bench_guest(only);
+	bench_policies(only);
 	bench_faults(only);
 	bench_host(only);
 }

@@ -42,6 +42,7 @@ uint64_t clock_overhead(void);
 
 /* guest_ops.c */
 void bench_guest(const char *only);
+void bench_policies(const char *only);
 void bench_faults(const char *only);
 
 /* host_ops.c */

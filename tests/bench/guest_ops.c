@@ -8,6 +8,7 @@
 #define TOUCH_2M	8
 #define SIZE_2M		0x200000UL
 #define VECTOR		0x40
+#define POLICY		"/sys/module/vtx/parameters/vpid_policy"
 #define CPUID_LAST	0x80000008
 
 /* One operation: a payload with its registers. */
@@ -63,13 +64,25 @@ static bool prepare_roots(struct vm *vm)
 	return true;
 }
 
-#define DECLARE(name)	extern const uint8_t guest_bench_##name[], guest_bench_##name##_end[];
+#define DECLARE(name)	extern const uint8_t guest_bench_##name[], guest_bench_##name##_end[]
 #define CODE_OF(name)	.start = guest_bench_##name, .end = guest_bench_##name##_end
 
-DECLARE(nothing) DECLARE(cpuid) DECLARE(vmcall) DECLARE(rdmsr) DECLARE(wrmsr)
-DECLARE(cr0) DECLARE(xsetbv) DECLARE(out) DECLARE(in) DECLARE(outs)
-DECLARE(mmio_read) DECLARE(mmio_write) DECLARE(hlt) DECLARE(interrupt)
-DECLARE(cr3) DECLARE(touch)
+DECLARE(nothing);
+DECLARE(cpuid);
+DECLARE(vmcall);
+DECLARE(rdmsr);
+DECLARE(wrmsr);
+DECLARE(cr0);
+DECLARE(xsetbv);
+DECLARE(out);
+DECLARE(in);
+DECLARE(outs);
+DECLARE(mmio_read);
+DECLARE(mmio_write);
+DECLARE(hlt);
+DECLARE(interrupt);
+DECLARE(cr3);
+DECLARE(touch);
 
 #define APIC_BASE	0x1b
 #define APIC_ENABLED	0xfee00900
@@ -193,6 +206,35 @@ void bench_guest(const char *only)
 		/* The NOP of the empty payload stands for the instruction. */
 		bench_print(ops[i].name, cost == UNSUPPORTED ? cost : cost - empty + 1);
 	}
+}
+
+static void set_policy(const char *policy)
+{
+	int fd = open(POLICY, O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0 || write(fd, policy, strlen(policy)) < 0)
+		die("%s of %s", policy, POLICY);
+	close(fd);
+}
+
+/* Switches of address spaces with each way of flushing that vtx has. */
+void bench_policies(const char *only)
+{
+	static const char *const policies[] = { "all", "always", "off", "single" };
+	const struct op nothing = { "nothing", CODE_OF(nothing) };
+	struct op op = ops[sizeof(ops) / sizeof(*ops) - 1];
+	char name[64];
+
+	if (on_kvm() || access(POLICY, W_OK) || (only && strncmp(only, "cr3_vpid_", 9)))
+		return;
+	for (int i = 0; i < 4; i++) {
+		snprintf(name, sizeof(name), "cr3_vpid_%s", policies[i]);
+		if (!bench_wanted(name, only))
+			continue;
+		set_policy(policies[i]);
+		bench_print(name, run_op(&op) - run_op(&nothing) + 1);
+	}
+	set_policy("single");
 }
 
 /* Mean over all pages: a page that another one's fault brought in counts too. */
