@@ -25,8 +25,9 @@ demo:			## build, boot in a VMX host, run guest code, show the log
 check:			## everything: warnings, style, unit tests, tests in the VMX host
 	@scripts/check-all
 
-unit:			## unit tests of the pure files, in userspace
+unit:			## unit tests of the pure files, in userspace, and the models
 	$(MAKE) -C tests/unit run
+	$(MAKE) -C tests/model run
 
 static:			## W=1 C=1 build, checkpatch, headers, layers, spelling
 	scripts/check
