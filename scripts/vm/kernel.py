@@ -92,10 +92,17 @@ def stock_version():
     return names[0]
 
 
+def known(package):
+    """Whether apt has exactly this name; its commands take others for patterns."""
+    shown = subprocess.run(["apt-cache", "pkgnames", package],
+                           stdout=subprocess.PIPE, text=True, check=False)
+    return package in shown.stdout.split()
+
+
 def download(package, cache):
     """The one file PACKAGE_*.deb in the cache, fetched by its exact name."""
     found = glob.glob(os.path.join(cache, f"{package}_*.deb"))
-    if not found:
+    if not found and known(package):
         with tempfile.TemporaryDirectory(dir=cache) as fresh:
             subprocess.run(["apt-get", "-qq", "download", package], cwd=fresh,
                            check=False)
@@ -103,7 +110,7 @@ def download(package, cache):
                 os.rename(path, os.path.join(cache, os.path.basename(path)))
         found = glob.glob(os.path.join(cache, f"{package}_*.deb"))
     if not found:
-        raise KernelError(f"apt-get download {package} failed")
+        raise KernelError(f"apt has no {package}, or could not download it")
     return max(found, key=os.path.getmtime)
 
 
