@@ -326,16 +326,13 @@ static void expect_stoppable(struct __test_metadata *_metadata, struct vm *m)
 TEST_F(vm, ac_storm_can_be_stopped)
 {
 	struct kvm_sregs s;
-	struct kvm_regs regs;
 	uint64_t *gate;
 
 	vm_start_cpl(&self->m, MODE_PROT, 3, ac_storm);
 	s = vm_sregs(&self->m);
 	s.cr0 |= CR0_AM;
 	vm_set_sregs(&self->m, &s);
-	regs = vm_regs(&self->m);
-	regs.rflags |= 0x200;
-	vm_set_regs(&self->m, &regs);
+	vm_set_interruptible(&self->m);
 	/* The handler runs at CPL 3, on the stack that is misaligned. */
 	gate = (uint64_t *)(self->m.ram + IDT + 17 * 8);
 	*gate = (*gate & ~0xffff0000ULL) | SEL_UCODE32 << 16;
@@ -344,12 +341,8 @@ TEST_F(vm, ac_storm_can_be_stopped)
 
 TEST_F(vm, db_storm_can_be_stopped)
 {
-	struct kvm_regs regs;
-
 	vm_start(&self->m, MODE_LONG, db_storm);
-	regs = vm_regs(&self->m);
-	regs.rflags |= 0x200;
-	vm_set_regs(&self->m, &regs);
+	vm_set_interruptible(&self->m);
 	expect_stoppable(_metadata, &self->m);
 }
 

@@ -98,6 +98,17 @@ TEST_F(vm, timer_signal_stops_spinning_guest)
 	EXPECT_LT(before, vm_regs(&self->m).rax);
 }
 
+TEST_F(vm, timer_signal_stops_guest_with_interrupts_enabled)
+{
+	handle(SIGALRM, count_signal, 0);
+	vm_start(&self->m, MODE_REAL, spin16);
+	vm_set_interruptible(&self->m);
+	start_timer(20000);
+	EXPECT_EQ(-EINTR, vm_run(&self->m));
+	EXPECT_EQ(1, self->m.run->if_flag);
+	EXPECT_EQ(1, signals_seen);
+}
+
 TEST_F(vm, timer_signal_handler_prevents_next_run)
 {
 	run_to_stop = self->m.run;

@@ -17,12 +17,8 @@ GUEST hlt64, 64
 	hlt
 END hlt64
 
-/*
- * Never leaves by itself; counts in eax so that progress shows. Bochs does not
- * exit for a host interrupt while a guest that was entered with IF = 0 keeps it so.
- */
+/* Never leaves by itself; counts in eax so that progress shows. */
 GUEST spin16, 16
-	sti
 1:	inc %eax
 	jmp 1b
 END spin16

@@ -213,6 +213,15 @@ void vm_trap_return(struct vm *vm, uint64_t ip)
 	memcpy(vm->ram + vm_regs(vm).rsp + 2 * width, &ip, width);
 }
 
+/* The guest runs with RFLAGS.IF set; host interrupts must exit either way. */
+void vm_set_interruptible(struct vm *vm)
+{
+	struct kvm_regs regs = vm_regs(vm);
+
+	regs.rflags |= 0x200;
+	vm_set_regs(vm, &regs);
+}
+
 /* Gives the vCPU every CPUID leaf the device supports. */
 void vm_set_supported_cpuid(struct vm *vm)
 {

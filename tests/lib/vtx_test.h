@@ -88,6 +88,7 @@ void vm_set_sregs(struct vm *vm, const struct kvm_sregs *sregs);
 void *vm_io_data(struct vm *vm);
 struct trap vm_trap(struct vm *vm);
 void vm_trap_return(struct vm *vm, uint64_t ip);
+void vm_set_interruptible(struct vm *vm);
 void vm_set_supported_cpuid(struct vm *vm);
 void vm_finish_io(struct vm *vm);
 
