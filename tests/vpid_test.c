@@ -10,6 +10,7 @@
  */
 #include <sched.h>
 #include <stdint.h>
+#include <sys/mount.h>
 
 #include "../include/uapi/vtx.h"
 #include "kselftest_harness.h"
@@ -17,6 +18,8 @@
 
 #define FLIP_LA		0x100000UL	/* mapped to one of two pages of SCRATCH */
 #define POLICY		"/sys/module/vtx/parameters/vpid_policy"
+#define CPU1_ONLINE "/sys/devices/system/cpu/cpu1/online"
+#define TRACING	"/sys/kernel/tracing"
 #define SMALL_POOL	8
 
 static int report(int fd, unsigned long number, void *buf, uint32_t size)
@@ -54,11 +57,6 @@ static uint64_t flushes(const struct vtx_tlb_stats *s)
 	return n;
 }
 
-static uint64_t invvpids(const struct vtx_tlb_stats *s, enum vtx_tlb_cause cause)
-{
-	return s->flush[VTX_TLB_INVVPID_SINGLE][cause] + s->flush[VTX_TLB_INVVPID_ALL][cause];
-}
-
 static uint64_t invepts(const struct vtx_tlb_stats *s, enum vtx_tlb_cause cause)
 {
 	return s->flush[VTX_TLB_INVEPT_SINGLE][cause] + s->flush[VTX_TLB_INVEPT_ALL][cause];
@@ -89,13 +87,18 @@ static int nr_cpus(void)
 	return sysconf(_SC_NPROCESSORS_ONLN);
 }
 
+static void write_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY);
+
+	if (fd < 0 || write(fd, text, strlen(text)) < 0)
+		die("%s: %s", path, text);
+	close(fd);
+}
+
 static void set_policy(const char *policy)
 {
-	int fd = open(POLICY, O_WRONLY);
-
-	if (fd < 0 || write(fd, policy, strlen(policy)) < 0)
-		die("%s: %s", POLICY, policy);
-	close(fd);
+	write_file(POLICY, policy);
 }
 
 /* The guest's entry that maps @la. */
@@ -152,16 +155,6 @@ FIXTURE_TEARDOWN(vpid)
 		vm_destroy(&self->m);
 }
 
-#define NEEDS_VPID() do {						\
-	if (!info(self->m.cpu).vpid)					\
-		SKIP(return, "this vCPU has no VPID");			\
-} while (0)
-
-#define NEEDS_TWO_CPUS() do {						\
-	if (nr_cpus() < 2)						\
-		SKIP(return, "one CPU");				\
-} while (0)
-
 /* One round: what the page reads as is what the guest last made it. */
 #define ROUND() do {							\
 	ASSERT_EQ('A' + self->page, run_to_byte(&self->m));		\
@@ -198,8 +191,8 @@ TEST_F(vpid, migration_costs_one_invvpid_where_it_has_been_before)
 	enum { MOVES = 20 };
 	struct vtx_tlb_stats s;
 
-	NEEDS_TWO_CPUS();
-	NEEDS_VPID();
+	if (nr_cpus() < 2 || !info(self->m.cpu).vpid)
+		SKIP(return, "needs two CPUs and a VPID");
 	ROUND();
 	for (int i = 1; i <= MOVES; i++) {
 		on_cpu(i & 1);
@@ -219,7 +212,8 @@ TEST_F(vpid, state_set_from_outside_costs_one_invvpid)
 	struct vtx_tlb_stats before, s;
 	struct kvm_sregs sregs;
 
-	NEEDS_VPID();
+	if (!info(self->m.cpu).vpid)
+		SKIP(return, "this vCPU has no VPID");
 	ROUND();
 	before = stats(self->m.cpu);
 	sregs = vm_sregs(&self->m);
@@ -237,8 +231,8 @@ TEST_F(vpid, state_set_and_moved_costs_one_invvpid)
 	struct vtx_tlb_stats before, s;
 	struct kvm_sregs sregs;
 
-	NEEDS_TWO_CPUS();
-	NEEDS_VPID();
+	if (nr_cpus() < 2 || !info(self->m.cpu).vpid)
+		SKIP(return, "needs two CPUs and a VPID");
 	ROUND();
 	on_cpu(1);
 	ROUND();
@@ -280,8 +274,8 @@ TEST_F(vpid, move_with_invept_due_needs_no_invvpid)
 {
 	struct vtx_tlb_stats before, s;
 
-	NEEDS_TWO_CPUS();
-	NEEDS_VPID();
+	if (nr_cpus() < 2 || !info(self->m.cpu).vpid)
+		SKIP(return, "needs two CPUs and a VPID");
 	ROUND();
 	on_cpu(1);
 	ROUND();
@@ -295,7 +289,6 @@ TEST_F(vpid, move_with_invept_due_needs_no_invvpid)
 	s = since(before, stats(self->m.cpu));
 	EXPECT_EQ(1, s.event[VTX_TLB_MIGRATIONS]);
 	EXPECT_EQ(1, s.avoided[VTX_TLB_COVERED]);
-	EXPECT_EQ(0, invvpids(&s, VTX_TLB_MIGRATE));
 	EXPECT_EQ(invepts(&s, VTX_TLB_EPT), flushes(&s));
 }
 
@@ -325,13 +318,74 @@ TEST_F(vpid, teardown_flushes_the_cpus_visited)
 	}
 }
 
+/* Neither the VPID nor the EPT root has anything there: it was scrubbed. */
+TEST_F(vpid, cpu_that_left_is_clean_when_it_comes_back)
+{
+	struct vtx_tlb_stats before, s;
+
+	if (nr_cpus() < 2 || !info(self->m.cpu).vpid || access(CPU1_ONLINE, W_OK))
+		SKIP(return, "needs a VPID and a CPU that can go offline");
+	ROUND();
+	on_cpu(1);
+	ROUND();
+	on_cpu(0);
+	ROUND();
+	before = stats(self->m.cpu);
+	write_file(CPU1_ONLINE, "0");
+	s = since(before, stats(self->m.cpu));
+	EXPECT_EQ(1, s.avoided[VTX_TLB_SCRUBBED]);
+	write_file(CPU1_ONLINE, "1");
+	on_cpu(1);
+	ROUND();
+	s = since(before, stats(self->m.cpu));
+	EXPECT_EQ(1, s.avoided[VTX_TLB_FIRST_VISIT]);
+	EXPECT_EQ(1, invepts(&s, VTX_TLB_CREATE));
+	EXPECT_EQ(1, flushes(&s));
+}
+
+TEST_F(vpid, tracepoints_name_vpid_and_cause)
+{
+	static const char * const lines[] = {
+		"vtx_vcpu_migrate: vpid %u cpu 0 -> 1", "vtx_vcpu_migrate: vpid %u cpu 1 -> 0",
+		"vtx_invvpid: type 1 vpid %u cause migrate",
+	};
+	static char trace[65536];
+	char line[80];
+	int fd;
+
+	if (nr_cpus() < 2 || !info(self->m.cpu).vpid)
+		SKIP(return, "needs two CPUs and a VPID");
+	if (access(TRACING "/events", F_OK) && mount("t", TRACING, "tracefs", 0, NULL))
+		SKIP(return, "no tracefs");
+	write_file(TRACING "/events/vtx/vtx_vcpu_migrate/enable", "1");
+	write_file(TRACING "/events/vtx/vtx_invvpid/enable", "1");
+	ROUND();
+	on_cpu(1);
+	ROUND();
+	on_cpu(0);
+	ROUND();
+	fd = open(TRACING "/trace", O_RDONLY);
+	ASSERT_LE(0, fd);
+	for (ssize_t n, at = 0; (n = read(fd, trace + at, sizeof(trace) - 1 - at)) > 0;)
+		at += n;
+	close(fd);
+	write_file(TRACING "/events/vtx/enable", "0");
+	write_file(TRACING "/trace", "\n");
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		snprintf(line, sizeof(line), lines[i], info(self->m.cpu).vpid);
+		EXPECT_NE(NULL, strstr(trace, line))
+			TH_LOG("no line '%s'", line);
+	}
+}
+
 TEST_F(vpid, ids_are_nonzero_and_each_vcpus_own)
 {
 	struct kvm_run *run;
 	uint32_t a, b;
 	int cpu;
 
-	NEEDS_VPID();
+	if (!info(self->m.cpu).vpid)
+		SKIP(return, "this vCPU has no VPID");
 	if (info(self->m.dev).vpids < 2)
 		SKIP(return, "the pool has one id");
 	cpu = vm_add_cpu(&self->m, 1, &run);
@@ -365,7 +419,8 @@ TEST_F(vpid, policy_always_flushes_at_each_entry)
 {
 	struct vtx_tlb_stats before, s;
 
-	NEEDS_VPID();
+	if (!info(self->m.cpu).vpid)
+		SKIP(return, "this vCPU has no VPID");
 	ROUND();
 	before = stats(self->m.cpu);
 	set_policy("always");
@@ -385,8 +440,8 @@ TEST_F(vpid, policy_all_drops_all_contexts_on_migration)
 {
 	struct vtx_tlb_stats before, s;
 
-	NEEDS_TWO_CPUS();
-	NEEDS_VPID();
+	if (nr_cpus() < 2 || !info(self->m.cpu).vpid)
+		SKIP(return, "needs two CPUs and a VPID");
 	ROUND();
 	on_cpu(1);
 	ROUND();
@@ -486,8 +541,10 @@ TEST_F(vpid, report_errors)
 {
 	struct vtx_report r = { .size = 8, .addr = 8 };
 
+	const int fds[] = { self->m.dev, self->m.fd, self->m.cpu };
+
 	for (int i = 0; i < 3; i++) {
-		int fd = (const int[]){ self->m.dev, self->m.fd, self->m.cpu }[i];
+		int fd = fds[i];
 
 		EXPECT_ERRNO(EFAULT, ioctl(fd, VTX_GET_INFO, NULL));
 		r = (struct vtx_report){ .size = 8, .addr = 8 };

@@ -24,7 +24,7 @@ TLB_DEPS	:= $(wildcard tlb_*.[ch] smp/*.h smp/*/*.h) tlb.mk \
 		   $(SRC)/../include/uapi/vtx.h
 TO_STATE	:= objcopy --rename-section .bss=vtx_state,alloc,load,data,contents \
 			   --rename-section .data=vtx_state,alloc,load,data,contents
-WORLD		:= $(OUT)/tlb_world.o $(OUT)/tlb_hw.o $(OUT)/tlb.o $(OUT)/vpid.o
+WORLD		:= $(OUT)/tlb_world.o $(OUT)/tlb_steps.o $(OUT)/tlb_hw.o $(OUT)/tlb.o $(OUT)/vpid.o
 
 $(OUT)/%.o: $(SRC)/%.c $(TLB_DEPS)
 	@mkdir -p $(OUT)
@@ -53,7 +53,8 @@ $(filter-out %/tlb_asan_test,$(TLB_PROGRAMS:%=$(OUT)/%)):
 	$(CC) -no-pie -o $@ $^
 
 # One walk of one world needs no snapshot.
-ASAN_SRC := tlb_random_test.c tlb_walk.c tlb_world.c tlb_hw.c $(SRC)/tlb.c $(SRC)/vpid.c
+ASAN_SRC := tlb_random_test.c tlb_walk.c tlb_world.c tlb_steps.c tlb_hw.c $(SRC)/tlb.c \
+	    $(SRC)/vpid.c
 $(OUT)/tlb_asan_test: $(ASAN_SRC) $(TLB_DEPS)
 	@mkdir -p $(OUT)
 	$(CC) $(TLB_CFLAGS) -DONE_ROUND $(SANITIZE) -no-pie -o $@ $(ASAN_SRC)
