@@ -11,7 +11,9 @@
 #include "ept.h"
 
 #include <linux/build_bug.h>
+#include <linux/errno.h>
 #include <linux/gfp.h>
+#include <linux/kernel.h>
 #include <linux/mm.h>
 #include <linux/sched.h>
 
@@ -20,6 +22,8 @@
 static_assert(PAGE_SHIFT + VTX_EPT_LEVELS * VTX_EPT_BITS == VTX_EPT_GPA_BITS);
 static_assert(VTX_EPT_ENTRIES * sizeof(u64) == PAGE_SIZE);
 static_assert(VTX_EPT_LEVELS == 1 + VTX_EPT_SPARE);
+
+struct vtx_ept_counters vtx_ept_count;
 
 static u64 *table_of(u64 entry)
 {
@@ -33,7 +37,9 @@ static u64 *table_of(u64 entry)
 static void set_entry(u64 *entry, u64 value)
 {
 	WARN_ON_ONCE(vtx_ept_present(*entry) && vtx_ept_present(value) &&
-		     vtx_ept_addr(*entry) != vtx_ept_addr(value));
+		     ((*entry ^ value) & (VTX_EPT_ADDR | VTX_EPT_LARGE)));
+	if (unlikely((*entry ^ value) & VTX_EPT_LARGE))
+		atomic64_add(value & VTX_EPT_LARGE ? 1 : -1, &vtx_ept_count.large);
 	WRITE_ONCE(*entry, value);
 }
 
@@ -57,9 +63,14 @@ static void free_table(u64 *table, unsigned int level)
 {
 	unsigned int i;
 
-	for (i = 0; level > 1 && i < VTX_EPT_ENTRIES; i++)
-		if (vtx_ept_present(table[i]))
+	for (i = 0; level > 1 && i < VTX_EPT_ENTRIES; i++) {
+		if (!vtx_ept_present(table[i]))
+			continue;
+		if (vtx_ept_is_leaf(table[i], level))
+			set_entry(&table[i], 0);
+		else
 			free_table(table_of(table[i]), level - 1);
+	}
 	free_page((unsigned long)table);
 	if (level == 2)
 		cond_resched();
@@ -101,93 +112,164 @@ int vtx_ept_spare_fill(struct vtx_ept_spare *spare)
 }
 
 /**
- * vtx_ept_spare_free() - give the reserve back
+ * vtx_ept_spare_trim() - give tables of the reserve back
  * @spare: the reserve
+ * @n:     how many may stay
  */
-void vtx_ept_spare_free(struct vtx_ept_spare *spare)
+void vtx_ept_spare_trim(struct vtx_ept_spare *spare, unsigned int n)
 {
-	while (spare->n)
+	while (spare->n > n)
 		free_page((unsigned long)spare->table[--spare->n]);
 }
 
-/* The level-1 entry of @gfn; NULL if a table is missing and no spare is left. */
-static u64 *walk_alloc(struct vtx_ept *ept, gfn_t gfn, struct vtx_ept_spare *spare)
+static bool table_empty(const u64 *table)
 {
-	u64 *table = ept->root;
-	unsigned int level;
+	unsigned int i;
 
-	for (level = VTX_EPT_LEVELS; level > 1; level--) {
-		u64 *entry = &table[vtx_ept_index(gfn, level)];
+	for (i = 0; i < VTX_EPT_ENTRIES; i++)
+		if (table[i])
+			return false;
+	return true;
+}
 
-		if (!vtx_ept_present(*entry)) {
-			if (!spare->n)
-				return NULL;
-			set_entry(entry, vtx_ept_table(__pa(spare->table[--spare->n])));
-		}
-		table = table_of(*entry);
+/* A table stands where a large page could be: take it out if it is empty. */
+static enum vtx_ept_result remove_table(u64 *entry, struct vtx_ept_spare *spare)
+{
+	u64 *table = table_of(*entry);
+
+	if (spare->n == ARRAY_SIZE(spare->table) || !table_empty(table))
+		return VTX_EPT_NO_LARGE;
+	set_entry(entry, 0);
+	/* CPUs may walk it until the flush, which comes before its next use. */
+	spare->table[spare->n++] = table;
+	return VTX_EPT_FLUSH;
+}
+
+/* Change a leaf, or an entry that is empty, to give what is asked for. */
+static enum vtx_ept_result set_leaf(u64 *entry, u64 new)
+{
+	u64 old = *entry;
+
+	if (vtx_ept_present(old) && vtx_ept_addr(old) != vtx_ept_addr(new)) {
+		set_entry(entry, 0);
+		return VTX_EPT_FLUSH;
 	}
-	return &table[vtx_ept_index(gfn, 1)];
+	/* Another vCPU may have got more rights meanwhile: keep them. */
+	if ((old | new) != old)
+		set_entry(entry, old | new);
+	return VTX_EPT_MAPPED;
+}
+
+/* A large page stands where a table is needed. */
+static enum vtx_ept_result split(u64 *entry, gfn_t gfn, hpa_t phys, u64 rights)
+{
+	u64 offset = (gfn & (vtx_ept_span(2) - 1)) << PAGE_SHIFT;
+
+	if (vtx_ept_addr(*entry) + offset == phys && !(rights & ~*entry))
+		return VTX_EPT_MAPPED;
+	set_entry(entry, 0);
+	atomic64_inc(&vtx_ept_count.splits);
+	return VTX_EPT_FLUSH;
 }
 
 /**
  * vtx_ept_map() - let the guest reach a page
  * @ept:	the tables
- * @gfn:	guest page, below 2^36
- * @phys:	host page
- * @writable:	with write permission
+ * @gfn:	guest page, below 2^36; of a large page, any
+ * @phys:	host page; of a large page, its first
+ * @rights:	VTX_EPT_W, VTX_EPT_X; it can always be read
+ * @level:	1: 4 KBytes, 2: 2 MBytes
  * @spare:	pages for missing tables
- * @flush:	set to true if an entry lost a permission or its address; the
- *		entry is then empty and the caller flushes and comes again
  *
  * SDM vol. 3 "Operations that Invalidate Cached Mappings": an EPT violation
  * drops what the CPU holds for the address, so adding permissions needs no
  * INVEPT.
  *
- * Return: false if @spare ran out.
+ * Return: see enum vtx_ept_result.
  */
-bool vtx_ept_map(struct vtx_ept *ept, gfn_t gfn, hpa_t phys, bool writable,
-		 struct vtx_ept_spare *spare, bool *flush)
+enum vtx_ept_result vtx_ept_map(struct vtx_ept *ept, gfn_t gfn, hpa_t phys, u64 rights,
+				unsigned int level, struct vtx_ept_spare *spare)
 {
-	u64 *entry = walk_alloc(ept, gfn, spare);
-	u64 old, new = vtx_ept_leaf(phys, writable);
+	u64 *table = ept->root, *entry;
+	unsigned int l;
 
-	*flush = false;
-	if (!entry)
-		return false;
-	old = *entry;
-	if (old == new)
-		return true;
-	if (vtx_ept_present(old) && vtx_ept_addr(old) != phys) {
-		set_entry(entry, 0);
-		*flush = true;
-		return true;
+	for (l = VTX_EPT_LEVELS; l > level; l--) {
+		entry = &table[vtx_ept_index(gfn, l)];
+		if (!vtx_ept_present(*entry)) {
+			if (!spare->n)
+				return VTX_EPT_NO_SPARE;
+			set_entry(entry, vtx_ept_table(__pa(spare->table[--spare->n])));
+		} else if (vtx_ept_is_leaf(*entry, l)) {
+			return split(entry, gfn, phys, rights);
+		}
+		table = table_of(*entry);
 	}
-	/* Another vCPU may have mapped it writable meanwhile: keep that. */
-	if (!(old & VTX_EPT_W))
-		set_entry(entry, new);
-	return true;
+	entry = &table[vtx_ept_index(gfn, level)];
+	if (vtx_ept_present(*entry) && !vtx_ept_is_leaf(*entry, level))
+		return remove_table(entry, spare);
+	return set_leaf(entry, vtx_ept_leaf(phys, rights, level));
 }
 
-static bool zap_table(u64 *table, unsigned int level, gfn_t base, gfn_t first,
-		      gfn_t end)
+/**
+ * vtx_ept_fill() - map small pages where nothing is mapped
+ * @ept:	the tables, with the one that covers @gfn in place
+ * @gfn:	guest page of the first
+ * @pages:	host page and rights of each
+ * @n:		how many, all within the same table
+ *
+ * Return: how many were mapped.
+ */
+unsigned int vtx_ept_fill(struct vtx_ept *ept, gfn_t gfn, const u64 *pages,
+			  unsigned int n)
+{
+	u64 *table = ept->root, *entry;
+	unsigned int level, i, mapped = 0;
+
+	for (level = VTX_EPT_LEVELS; level > 1; level--) {
+		entry = &table[vtx_ept_index(gfn, level)];
+		if (!vtx_ept_present(*entry) || vtx_ept_is_leaf(*entry, level))
+			return 0;
+		table = table_of(*entry);
+	}
+	for (i = 0; i < n; i++) {
+		entry = &table[vtx_ept_index(gfn + i, 1)];
+		if (vtx_ept_present(*entry))
+			continue;
+		set_entry(entry, vtx_ept_leaf(vtx_ept_addr(pages[i]), pages[i], 1));
+		mapped++;
+	}
+	return mapped;
+}
+
+/* Leaves only @keep of the leaves in a range; of large pages, nothing. */
+static bool take_table(u64 *table, unsigned int level, gfn_t base, gfn_t first,
+		       gfn_t end, u64 keep)
 {
 	u64 span = vtx_ept_span(level);
-	gfn_t gfn = max(first, base);
+	gfn_t gfn = max(first, base), start;
 	bool changed = false;
+	u64 *entry, value;
 
 	end = min(end, base + span * VTX_EPT_ENTRIES);
-	for (; gfn < end; gfn = (gfn & ~(span - 1)) + span) {
-		u64 *entry = &table[vtx_ept_index(gfn, level)];
-
+	for (; gfn < end; gfn = start + span) {
+		start = gfn & ~(span - 1);
+		entry = &table[vtx_ept_index(gfn, level)];
 		if (!vtx_ept_present(*entry))
 			continue;
-		if (level == 1) {
-			set_entry(entry, 0);
-			changed = true;
-		} else {
-			changed |= zap_table(table_of(*entry), level - 1,
-					     gfn & ~(span - 1), first, end);
+		if (!vtx_ept_is_leaf(*entry, level)) {
+			changed |= take_table(table_of(*entry), level - 1, start, first,
+					      end, keep);
+			continue;
 		}
+		if (level > 1 && !(*entry & ~keep & VTX_EPT_RWX))
+			continue;
+		value = level == 1 ? *entry & keep : 0;
+		if (value == *entry)
+			continue;
+		if (level > 1 && (keep || first > start || end < start + span))
+			atomic64_inc(&vtx_ept_count.splits);
+		set_entry(entry, value);
+		changed = true;
 	}
 	return changed;
 }
@@ -198,12 +280,28 @@ static bool zap_table(u64 *table, unsigned int level, gfn_t base, gfn_t first,
  * @first:	first guest page
  * @end:	the page after the last
  *
- * Tables stay, they go with the VM.
+ * A large page goes whole. Tables stay until a large page takes their place.
  *
  * Return: true if something was mapped: the caller flushes before any of those
  * pages is reused.
  */
 bool vtx_ept_zap(struct vtx_ept *ept, gfn_t first, gfn_t end)
 {
-	return zap_table(ept->root, VTX_EPT_LEVELS, 0, first, end);
+	return take_table(ept->root, VTX_EPT_LEVELS, 0, first, end, 0);
+}
+
+/**
+ * vtx_ept_protect() - let the guest's next write to a range of pages exit
+ * @ept:	the tables
+ * @first:	first guest page
+ * @end:	the page after the last
+ *
+ * A large page that can be written goes, to come back in small pages.
+ *
+ * Return: true if something could be written: the caller flushes before it
+ * takes those pages for clean.
+ */
+bool vtx_ept_protect(struct vtx_ept *ept, gfn_t first, gfn_t end)
+{
+	return take_table(ept->root, VTX_EPT_LEVELS, 0, first, end, ~VTX_EPT_W);
 }

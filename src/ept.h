@@ -2,6 +2,7 @@
 #ifndef _VTX_EPT_H
 #define _VTX_EPT_H
 
+#include <linux/atomic.h>
 #include <linux/kvm_types.h>
 #include <linux/types.h>
 
@@ -15,24 +16,52 @@ struct vtx_ept {
 	u64 eptp;
 };
 
+/**
+ * struct vtx_ept_counters - of all sets of tables
+ * @large:	2-MByte pages mapped now
+ * @splits:	2-MByte pages taken away because of a part of them, ever
+ */
+struct vtx_ept_counters {
+	atomic64_t large;
+	atomic64_t splits;
+};
+
+extern struct vtx_ept_counters vtx_ept_count;
+
 #define VTX_EPT_SPARE	3	/* a walk adds at most a PDPT, a PD and a PT */
 
 /**
  * struct vtx_ept_spare - tables allocated before ept_lock is taken
  * @n:		how many
- * @table:	zeroed pages
+ * @table:	zeroed pages; one more than needed, for a table that was taken out
  */
 struct vtx_ept_spare {
 	unsigned int n;
-	u64 *table[VTX_EPT_SPARE];
+	u64 *table[VTX_EPT_SPARE + 1];
+};
+
+/* What vtx_ept_map() came to. */
+enum vtx_ept_result {
+	VTX_EPT_MAPPED,
+	VTX_EPT_FLUSH,		/* an old entry is gone: flush, then come again */
+	VTX_EPT_NO_SPARE,	/* out of tables */
+	VTX_EPT_NO_LARGE,	/* small pages are mapped there */
 };
 
 int vtx_ept_init(struct vtx_ept *ept);
 void vtx_ept_destroy(struct vtx_ept *ept);
 int vtx_ept_spare_fill(struct vtx_ept_spare *spare);
-void vtx_ept_spare_free(struct vtx_ept_spare *spare);
-bool vtx_ept_map(struct vtx_ept *ept, gfn_t gfn, hpa_t phys, bool writable,
-		 struct vtx_ept_spare *spare, bool *flush);
+void vtx_ept_spare_trim(struct vtx_ept_spare *spare, unsigned int n);
+enum vtx_ept_result vtx_ept_map(struct vtx_ept *ept, gfn_t gfn, hpa_t phys, u64 rights,
+				unsigned int level, struct vtx_ept_spare *spare);
+unsigned int vtx_ept_fill(struct vtx_ept *ept, gfn_t gfn, const u64 *pages,
+			  unsigned int n);
 bool vtx_ept_zap(struct vtx_ept *ept, gfn_t first, gfn_t end);
+bool vtx_ept_protect(struct vtx_ept *ept, gfn_t first, gfn_t end);
+
+static inline void vtx_ept_spare_free(struct vtx_ept_spare *spare)
+{
+	vtx_ept_spare_trim(spare, 0);
+}
 
 #endif /* _VTX_EPT_H */

@@ -26,6 +26,7 @@
 #define VTX_EPT_RWX		(VTX_EPT_R | VTX_EPT_W | VTX_EPT_X)
 #define VTX_EPT_WB		(6ULL << 3)
 #define VTX_EPT_IPAT		BIT_ULL(6)
+#define VTX_EPT_LARGE		BIT_ULL(7)	/* level 2: a page, not a table */
 #define VTX_EPT_ADDR		0x000ffffffffff000ULL
 
 /* EPTP: SDM vol. 3 "Extended-Page-Table Pointer (EPTP)". */
@@ -63,14 +64,20 @@ static inline u64 vtx_ept_table(u64 phys)
 	return phys | VTX_EPT_RWX;
 }
 
+/* Of an entry that is present: it points to a page, not to a table. */
+static inline bool vtx_ept_is_leaf(u64 entry, unsigned int level)
+{
+	return level == 1 || (entry & VTX_EPT_LARGE);
+}
+
 /*
  * Guest memory is RAM of the process: write-back, whatever the guest's PAT
  * says. Write without read would be a misconfiguration.
  */
-static inline u64 vtx_ept_leaf(u64 phys, bool writable)
+static inline u64 vtx_ept_leaf(u64 phys, u64 rights, unsigned int level)
 {
-	return phys | VTX_EPT_R | VTX_EPT_X | (writable ? VTX_EPT_W : 0) |
-	       VTX_EPT_WB | VTX_EPT_IPAT;
+	return phys | VTX_EPT_R | (rights & VTX_EPT_RWX) | VTX_EPT_WB | VTX_EPT_IPAT |
+	       (level > 1 ? VTX_EPT_LARGE : 0);
 }
 
 static inline u64 vtx_eptp(u64 root_phys)

@@ -215,13 +215,11 @@ static int handle_xsetbv(struct vtx_vcpu *vcpu)
 }
 
 #define EPT_FETCH	BIT(2)
-#define EPT_WRITE	BIT(1)
 
 static int handle_ept_violation(struct vtx_vcpu *vcpu)
 {
 	u64 qual = vmcs_readl(EXIT_QUALIFICATION);
-	int r = vtx_fault_fast(vcpu, vmcs_read64(GUEST_PHYSICAL_ADDRESS),
-			       qual & EPT_WRITE);
+	int r = vtx_fault_fast(vcpu, vmcs_read64(GUEST_PHYSICAL_ADDRESS), qual);
 
 	reblock_nmi(qual);
 	if (r < 0)
@@ -231,7 +229,7 @@ static int handle_ept_violation(struct vtx_vcpu *vcpu)
 
 static int handle_ept_violation_slow(struct vtx_vcpu *vcpu)
 {
-	int r = vtx_fault_slow(vcpu, vcpu->exit.gpa, vcpu->exit.qual & EPT_WRITE);
+	int r = vtx_fault_slow(vcpu, vcpu->exit.gpa, vcpu->exit.qual);
 
 	if (r < 0)
 		return r;

@@ -2,47 +2,93 @@
 /*
  * fault.c - from a guest-physical address to a page of the process
  *
- * Owns the way EPT violation -> slot -> page -> EPT entry, and the kernel's own
+ * Owns the way EPT violation -> slot -> pages -> EPT entries, and the kernel's own
  * accesses to guest memory. Entered from exit.c with preemption off (fast: only
  * pages that are in the process's page table) or from a sleepable context.
  */
 #include "fault.h"
 
+#include <linux/bitops.h>
 #include <linux/errno.h>
 #include <linux/mm.h>
 #include <linux/sched/signal.h>
+#include <linux/seq_file.h>
 #include <linux/uaccess.h>
 
+#include <asm/cpufeature.h>
 #include <asm/io.h>
+#include <asm/vmx.h>
 
 #include "ept_entry.h"
 #include "memslot.h"
 #include "mm.h"
 #include "vtx.h"
 
+/* Pages looked up for one violation: aligned, so that they share a table. */
+#define AROUND		32
+
 /**
  * struct place - where a guest page lives
- * @hva: address in the process
+ * @gfn: the page
+ * @hva: its address in the process
+ * @slot: has it; under ept_lock, as long as @gen is the VM's
+ * @first: of the slot
+ * @end: of the slot
+ * @read_only: the guest may not write
+ * @logged: its writes are logged
+ * @leaving: the slot is on its way out
  * @seq: as of which invalidation (mm.c)
  * @gen: as of which memory map
- * @writable: the slot is not read-only
  */
 struct place {
+	gfn_t gfn;
 	unsigned long hva;
+	struct vtx_memslot *slot;
+	gfn_t first;
+	gfn_t end;
+	bool read_only;
+	bool logged;
+	bool leaving;
 	unsigned long seq;
 	unsigned long gen;
-	bool writable;
 };
+
+/**
+ * struct found - pages of the process around a guest page
+ * @first: guest page of the first
+ * @n: how many
+ * @level: how large a page of the guest they can be
+ * @writable: the process can write to them
+ * @page: held
+ */
+struct found {
+	gfn_t first;
+	int n;
+	unsigned int level;
+	bool writable;
+	struct page *page[AROUND];
+};
+
+/* What map_found() adds to enum vtx_fault: look again, signals first. */
+#define RACED	4
+
+struct vtx_fault_counters vtx_fault_count;
 
 static bool find_place(struct vtx_vm *vm, gfn_t gfn, struct place *p)
 {
-	const struct vtx_memslot *slot;
+	struct vtx_memslot *slot;
 
 	spin_lock(&vm->ept_lock);
 	slot = vtx_memmap_find(vm->memmap, gfn);
 	if (slot) {
+		p->gfn = gfn;
 		p->hva = vtx_memslot_hva(slot, gfn);
-		p->writable = !(slot->flags & KVM_MEM_READONLY);
+		p->slot = slot;
+		p->first = slot->gfn;
+		p->end = slot->gfn + slot->npages;
+		p->read_only = slot->flags & KVM_MEM_READONLY;
+		p->logged = slot->dirty;
+		p->leaving = slot->leaving;
 		p->gen = vm->map_gen;
 		p->seq = vtx_mm_seq(vm);
 	}
@@ -50,86 +96,228 @@ static bool find_place(struct vtx_vm *vm, gfn_t gfn, struct place *p)
 	return slot;
 }
 
-/* Return: as vtx_fault_fast(), 0 to look the page up again. */
-static int map_page(struct vtx_vcpu *vcpu, gfn_t gfn, const struct place *p,
-		    struct page *page, bool writable)
+/* A large page must have the slot, and the same alignment on both sides. */
+static bool large_fits(const struct place *p)
+{
+	const u64 span = vtx_ept_span(2);
+	gfn_t first = p->gfn & ~(span - 1);
+
+	return (vtx_tlb_caps.ept_vpid_cap & VMX_EPT_2MB_PAGE_BIT) && !p->logged &&
+	       !(((p->hva >> PAGE_SHIFT) ^ p->gfn) & (span - 1)) &&
+	       first >= p->first && first + span <= p->end;
+}
+
+static void put_pages(struct found *f)
+{
+	while (f->n)
+		put_page(f->page[--f->n]);
+}
+
+/* The pages from @first on that the process has in its page table. */
+static bool look(const struct place *p, struct found *f, gfn_t first, gfn_t end, bool write)
+{
+	int before = p->gfn - first, n;
+
+	n = get_user_pages_fast_only(p->hva - before * PAGE_SIZE, end - first,
+				     write ? FOLL_WRITE : 0, f->page);
+	f->first = first;
+	f->writable = write;
+	f->n = max(n, 0);
+	if (n > before)
+		return true;
+	put_pages(f);
+	return false;
+}
+
+/* Looks without sleeping. Return: false if the page itself is not there. */
+static bool look_around(const struct place *p, struct found *f, bool write)
+{
+	gfn_t first = max(p->gfn & ~(gfn_t)(AROUND - 1), p->first);
+	gfn_t end = min((p->gfn | (AROUND - 1)) + 1, p->end);
+
+	/* Of a logged slot, only what the guest writes to is dirty. */
+	if (f->level > 1 || (p->logged && write)) {
+		first = p->gfn;
+		end = first + 1;
+	}
+	if (look(p, f, first, end, write))
+		return true;
+	return first < p->gfn && look(p, f, p->gfn, end, write);
+}
+
+/*
+ * The guest's writes go past the process's page table: a page has to be dirty
+ * as long as it can be written. Cleaning it calls the notifier. An anonymous
+ * page needs no lock for that, a file's does and sleeps.
+ */
+static bool make_dirty(struct page *page)
+{
+	if (PageDirty(page))
+		return true;
+	if (!PageAnon(page))
+		return false;
+	SetPageDirty(page);
+	return true;
+}
+
+/* CVE-2018-12207: code in large pages can hang such a CPU. */
+static bool no_large_code(void)
+{
+	return boot_cpu_has_bug(X86_BUG_ITLB_MULTIHIT);
+}
+
+/* ept_lock held. The page that faulted. */
+static enum vtx_ept_result map_one(struct vtx_vcpu *vcpu, const struct place *p,
+				   const struct found *f, u64 access)
+{
+	hpa_t phys = page_to_phys(f->page[p->gfn - f->first]);
+	u64 rights = VTX_EPT_X | (f->writable ? VTX_EPT_W : 0);
+	struct vtx_ept *ept = &vcpu->vm->ept;
+	enum vtx_ept_result r;
+
+	if (p->logged && f->writable)
+		__set_bit(p->gfn - p->first, p->slot->dirty);
+	if (f->level > 1 && !(no_large_code() && (access & VTX_EPT_X))) {
+		r = vtx_ept_map(ept, p->gfn, phys & PMD_MASK,
+				no_large_code() ? rights & ~VTX_EPT_X : rights, 2,
+				&vcpu->spare);
+		if (r == VTX_EPT_MAPPED)
+			atomic64_inc(&vtx_fault_count.large);
+		if (r != VTX_EPT_NO_LARGE)
+			return r;
+	}
+	r = vtx_ept_map(ept, p->gfn, phys, rights, 1, &vcpu->spare);
+	if (r == VTX_EPT_MAPPED)
+		atomic64_inc(&vtx_fault_count.small);
+	return r;
+}
+
+/* ept_lock held. Its neighbours, as far as nothing is mapped there. */
+static void map_others(struct vtx_ept *ept, const struct place *p, const struct found *f)
+{
+	u64 phys[AROUND];
+	int i;
+
+	for (i = 0; i < f->n; i++) {
+		phys[i] = page_to_phys(f->page[i]) | VTX_EPT_X;
+		if (f->writable && make_dirty(f->page[i]))
+			phys[i] |= VTX_EPT_W;
+	}
+	atomic64_add(vtx_ept_fill(ept, f->first, phys, f->n), &vtx_fault_count.around);
+}
+
+/* Return: as vtx_fault_fast(), or RACED. */
+static int map_found(struct vtx_vcpu *vcpu, const struct place *p, const struct found *f,
+		     u64 access)
 {
 	struct vtx_vm *vm = vcpu->vm;
 	int r = VTX_FAULT_MAPPED;
-	bool flush = false;
 
 	spin_lock(&vm->ept_lock);
-	if (p->gen != vm->map_gen || vtx_mm_retry(vm, p->seq) || vm->dead)
-		r = vm->dead ? -EIO : 0;
-	else if (!vtx_ept_map(&vm->ept, gfn, page_to_phys(page), writable,
-			      &vcpu->spare, &flush))
-		r = VTX_FAULT_SLEEP;
-	if (flush) {
-		vtx_tlb_ept_flush(&vm->tlb);
-		r = 0;
+	if (vm->dead) {
+		r = -EIO;
+	} else if (p->gen != vm->map_gen || vtx_mm_retry(vm, p->seq)) {
+		atomic64_inc(&vtx_fault_count.raced);
+		r = RACED;
+	} else {
+		switch (map_one(vcpu, p, f, access)) {
+		case VTX_EPT_MAPPED:
+			if (f->n > 1)
+				map_others(&vm->ept, p, f);
+			break;
+		case VTX_EPT_NO_SPARE:
+			r = VTX_FAULT_SLEEP;
+			break;
+		default:
+			/* The guest faults once more and finds the place empty. */
+			vtx_tlb_ept_flush(&vm->tlb);
+			vtx_ept_spare_trim(&vcpu->spare, VTX_EPT_SPARE);
+		}
 	}
 	spin_unlock(&vm->ept_lock);
 	return r;
 }
 
+/* Return: as vtx_fault_fast(), or RACED. */
+static int map_present(struct vtx_vcpu *vcpu, const struct place *p, u64 access)
+{
+	bool write = access & VTX_EPT_W, found;
+	struct found f = { .level = 1 };
+	int r = VTX_FAULT_SLEEP;
+
+	if (large_fits(p))
+		f.level = vtx_mm_level(vcpu->vm->mm, p->hva);
+	/* Writable if the process could write without a fault of its own. */
+	found = !p->read_only && (write || !p->logged) && look_around(p, &f, true);
+	if (!found && !write)
+		found = look_around(p, &f, false);
+	if (!found)
+		return VTX_FAULT_SLEEP;
+	if (f.writable && !make_dirty(f.page[p->gfn - f.first]))
+		f.writable = false;
+	if (f.writable || !write)
+		r = map_found(vcpu, p, &f, access);
+	put_pages(&f);
+	return r;
+}
+
 /**
  * vtx_fault_fast() - give the guest a page that the process has in hand
- * @vcpu:  the vCPU that faulted
- * @gpa:   where
- * @write: it wants to write
+ * @vcpu:   the vCPU that faulted
+ * @gpa:    where
+ * @access: what it wants: VTX_EPT_R, W, X, as in the exit qualification
  *
  * Context: may be called with preemption off.
  * Return: enum vtx_fault, or -EIO if the process is gone.
  */
-int vtx_fault_fast(struct vtx_vcpu *vcpu, gpa_t gpa, bool write)
+int vtx_fault_fast(struct vtx_vcpu *vcpu, gpa_t gpa, u64 access)
 {
-	gfn_t gfn = gpa >> PAGE_SHIFT;
-	struct page *page;
 	struct place p;
-	bool writable;
 	int r;
 
-	if (!find_place(vcpu->vm, gfn, &p) || (write && !p.writable))
+	if (!find_place(vcpu->vm, gpa >> PAGE_SHIFT, &p) ||
+	    ((access & VTX_EPT_W) && p.read_only))
 		return VTX_FAULT_MMIO;
-	/* Writable if the process could write without a fault of its own. */
-	writable = p.writable;
-	if (!writable || !get_user_page_fast_only(p.hva, FOLL_WRITE, &page)) {
-		writable = false;
-		if (write || !get_user_page_fast_only(p.hva, 0, &page))
-			return VTX_FAULT_SLEEP;
-	}
-	/*
-	 * The guest's writes go past the process's page table: the page has to
-	 * be dirty as long as it can be written. Cleaning it calls the notifier.
-	 * An anonymous page needs no lock for that, a file's does and sleeps.
-	 */
-	if (writable && PageAnon(page)) {
-		SetPageDirty(page);
-	} else if (writable && !PageDirty(page)) {
-		put_page(page);
+	if (p.leaving)
 		return VTX_FAULT_SLEEP;
-	}
-	r = map_page(vcpu, gfn, &p, page, writable);
-	put_page(page);
-	return r ? r : VTX_FAULT_SLEEP;
+	r = map_present(vcpu, &p, access);
+	return r == RACED ? VTX_FAULT_SLEEP : r;
+}
+
+/* Makes the process have the page. */
+static int map_absent(struct vtx_vcpu *vcpu, const struct place *p, u64 access)
+{
+	struct found f = { .first = p->gfn, .level = 1, .writable = access & VTX_EPT_W };
+	int r;
+
+	r = get_user_pages_unlocked(p->hva, 1, f.page,
+				    (f.writable ? FOLL_WRITE : 0) | FOLL_HWPOISON);
+	if (r != 1)
+		return r < 0 ? r : -EFAULT;
+	f.n = 1;
+	if (f.writable)
+		set_page_dirty_lock(f.page[0]);
+	/* Now that it is in the page table: with its neighbours, as a large one? */
+	r = map_present(vcpu, p, access);
+	if (r == VTX_FAULT_SLEEP)
+		r = map_found(vcpu, p, &f, access);
+	put_pages(&f);
+	return r;
 }
 
 /**
  * vtx_fault_slow() - give the guest a page, whatever it takes
- * @vcpu:  the vCPU that faulted
- * @gpa:   where
- * @write: it wants to write
+ * @vcpu:   the vCPU that faulted
+ * @gpa:    where
+ * @access: as for vtx_fault_fast()
  *
  * Context: may sleep; killable.
  * Return: VTX_FAULT_MAPPED or VTX_FAULT_MMIO; -EFAULT if the process has no
  * such memory, -EHWPOISON, -ENOMEM, -EINTR, -EIO.
  */
-int vtx_fault_slow(struct vtx_vcpu *vcpu, gpa_t gpa, bool write)
+int vtx_fault_slow(struct vtx_vcpu *vcpu, gpa_t gpa, u64 access)
 {
-	gfn_t gfn = gpa >> PAGE_SHIFT;
-	struct page *page;
 	struct place p;
-	bool writable;
 	int r;
 
 	do {
@@ -139,20 +327,42 @@ int vtx_fault_slow(struct vtx_vcpu *vcpu, gpa_t gpa, bool write)
 		r = vtx_ept_spare_fill(&vcpu->spare);
 		if (r)
 			return r;
-		if (!find_place(vcpu->vm, gfn, &p) || (write && !p.writable))
+		if (!find_place(vcpu->vm, gpa >> PAGE_SHIFT, &p) ||
+		    ((access & VTX_EPT_W) && p.read_only))
 			return VTX_FAULT_MMIO;
-		writable = write;
-		r = get_user_pages_unlocked(p.hva, 1, &page,
-					    (write ? FOLL_WRITE : 0) | FOLL_HWPOISON);
-		if (r != 1)
-			return r < 0 ? r : -EFAULT;
-		if (writable)
-			set_page_dirty_lock(page);
-		r = map_page(vcpu, gfn, &p, page, writable);
-		put_page(page);
+		r = p.leaving ? RACED : map_absent(vcpu, &p, access);
 	} while (r == VTX_FAULT_SLEEP);
-	/* Raced with an invalidation: the guest comes again, signals first. */
-	return r ? r : VTX_FAULT_MAPPED;
+	/* The guest comes again, signals first. */
+	return r == RACED ? VTX_FAULT_MAPPED : r;
+}
+
+/**
+ * vtx_fault_show() - the counters, one a line
+ * @m: where to
+ *
+ * Return: 0, as a seq_file's show wants it.
+ */
+int vtx_fault_show(struct seq_file *m)
+{
+	seq_printf(m, "mapped_4k %lld\n", atomic64_read(&vtx_fault_count.small));
+	seq_printf(m, "mapped_around %lld\n", atomic64_read(&vtx_fault_count.around));
+	seq_printf(m, "mapped_2m %lld\n", atomic64_read(&vtx_fault_count.large));
+	seq_printf(m, "split_2m %lld\n", atomic64_read(&vtx_ept_count.splits));
+	seq_printf(m, "now_2m %lld\n", atomic64_read(&vtx_ept_count.large));
+	seq_printf(m, "raced %lld\n", atomic64_read(&vtx_fault_count.raced));
+	return 0;
+}
+
+/* map_sem held. The kernel wrote to a logged page. */
+static void log_write(struct vtx_vm *vm, gfn_t gfn)
+{
+	struct vtx_memslot *slot;
+
+	spin_lock(&vm->ept_lock);
+	slot = vtx_memmap_find(vm->memmap, gfn);
+	if (slot && slot->dirty)
+		__set_bit(gfn - slot->gfn, slot->dirty);
+	spin_unlock(&vm->ept_lock);
 }
 
 /**
@@ -175,13 +385,15 @@ int vtx_guest_copy(struct vtx_vm *vm, gpa_t gpa, void *buf, unsigned int len,
 
 	/* Until this is released the VMM can't have heard that the slot is gone. */
 	down_read(&vm->map_sem);
-	if (!find_place(vm, gpa >> PAGE_SHIFT, &p) || (write && !p.writable))
+	if (!find_place(vm, gpa >> PAGE_SHIFT, &p) || (write && p.read_only))
 		goto out;
 	hva = (void __user *)(p.hva + offset_in_page(gpa));
 	if (write)
 		r = copy_to_user(hva, buf, len) ? -EFAULT : 0;
 	else
 		r = copy_from_user(buf, hva, len) ? -EFAULT : 0;
+	if (write && p.logged)
+		log_write(vm, p.gfn);
 out:
 	up_read(&vm->map_sem);
 	return r;
@@ -208,7 +420,7 @@ int vtx_guest_cmpxchg(struct vtx_vm *vm, gpa_t gpa, u64 old, u64 new,
 	int r = -ENXIO;
 
 	down_read(&vm->map_sem);
-	if (!find_place(vm, gpa >> PAGE_SHIFT, &p) || !p.writable)
+	if (!find_place(vm, gpa >> PAGE_SHIFT, &p) || p.read_only)
 		goto out;
 	hva = p.hva + offset_in_page(gpa);
 	if (size == 4)
@@ -217,6 +429,8 @@ int vtx_guest_cmpxchg(struct vtx_vm *vm, gpa_t gpa, u64 old, u64 new,
 		r = __try_cmpxchg_user((u64 __user *)hva, &old, new, fault64);
 	if (r > 0)
 		r = -EAGAIN;
+	if (p.logged)
+		log_write(vm, p.gfn);
 out:
 	up_read(&vm->map_sem);
 	return r;

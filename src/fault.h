@@ -2,9 +2,11 @@
 #ifndef _VTX_FAULT_H
 #define _VTX_FAULT_H
 
+#include <linux/atomic.h>
 #include <linux/kvm_types.h>
 #include <linux/types.h>
 
+struct seq_file;
 struct vtx_vcpu;
 struct vtx_vm;
 
@@ -15,8 +17,25 @@ enum vtx_fault {
 	VTX_FAULT_SLEEP = 3,	/* not without sleeping: vtx_fault_slow() */
 };
 
-int vtx_fault_fast(struct vtx_vcpu *vcpu, gpa_t gpa, bool write);
-int vtx_fault_slow(struct vtx_vcpu *vcpu, gpa_t gpa, bool write);
+/**
+ * struct vtx_fault_counters - what EPT violations led to, in all VMs
+ * @small: 4-KByte pages mapped because the guest wanted them
+ * @around: 4-KByte pages mapped because they were near one of those
+ * @large: 2-MByte pages mapped
+ * @raced: pages found and not mapped: the process changed meanwhile
+ */
+struct vtx_fault_counters {
+	atomic64_t small;
+	atomic64_t around;
+	atomic64_t large;
+	atomic64_t raced;
+};
+
+extern struct vtx_fault_counters vtx_fault_count;
+
+int vtx_fault_fast(struct vtx_vcpu *vcpu, gpa_t gpa, u64 access);
+int vtx_fault_slow(struct vtx_vcpu *vcpu, gpa_t gpa, u64 access);
+int vtx_fault_show(struct seq_file *m);
 
 int vtx_guest_copy(struct vtx_vm *vm, gpa_t gpa, void *buf, unsigned int len,
 		   bool write);

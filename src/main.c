@@ -9,6 +9,7 @@
 
 #include "caps.h"
 #include "dev.h"
+#include "fault.h"
 #include "host.h"
 #include "mm.h"
 #include "root.h"
@@ -51,6 +52,12 @@ static int tlb_show(struct seq_file *m, void *unused)
 	return vtx_tlb_show(m, NULL, NULL);
 }
 DEFINE_SHOW_ATTRIBUTE(tlb);
+
+static int memory_show(struct seq_file *m, void *unused)
+{
+	return vtx_fault_show(m);
+}
+DEFINE_SHOW_ATTRIBUTE(memory);
 
 static const char *type_name(unsigned int type)
 {
@@ -102,6 +109,7 @@ static int __init vtx_init(void)
 	unrestricted_guest = true;
 	debugfs_dir = debugfs_create_dir("vtx", NULL);
 	debugfs_create_file("tlb", 0400, debugfs_dir, NULL, &tlb_fops);
+	debugfs_create_file("memory", 0400, debugfs_dir, NULL, &memory_fops);
 	r = vtx_dev_register();
 	if (r)
 		goto out_root;

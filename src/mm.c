@@ -6,7 +6,8 @@
  * pinned: whatever takes a page away from the process takes it away from the
  * guest first. The protocol with fault.c:
  *
- *	start():  busy++, then for each VM under its ept_lock: zap, flush
+ *	start():  busy++, then for each VM under its ept_lock: zap, flush; in
+ *		  pieces where the range is long
  *	fault:	  reads seq; finds the page; under ept_lock maps it only if busy is
  *		  0 and seq is what it was
  *	end():	  seq++, then busy--
@@ -20,6 +21,7 @@
 
 #include <linux/mm.h>
 #include <linux/mmu_notifier.h>
+#include <linux/pgtable.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 
@@ -42,6 +44,9 @@ struct vtx_mm {
 	unsigned long seq;
 };
 
+/* Process memory that is zapped without a pause. */
+#define PIECE	(256UL << 20)
+
 /* ept_lock held. Zaps what the guest sees of [start, end) of the process. */
 static bool zap_hva_range(struct vtx_vm *vm, unsigned long start, unsigned long end)
 {
@@ -62,22 +67,64 @@ static bool zap_hva_range(struct vtx_vm *vm, unsigned long start, unsigned long 
 	return changed;
 }
 
+/* mm->lock held. The first address from @at on that a slot has. */
+static unsigned long first_backed(struct vtx_mm *mm, unsigned long at, unsigned long end)
+{
+	unsigned long first = end;
+	struct vtx_vm *vm;
+	unsigned int i;
+
+	list_for_each_entry(vm, &mm->vms, link) {
+		spin_lock(&vm->ept_lock);
+		for (i = 0; i < vm->memmap->n; i++) {
+			const struct vtx_memslot *s = &vm->memmap->slot[i];
+
+			if (s->hva + (s->npages << PAGE_SHIFT) > at)
+				first = min(first, max(at, s->hva));
+		}
+		spin_unlock(&vm->ept_lock);
+	}
+	return first;
+}
+
+/*
+ * Takes [start, end) of the process away from all its guests. With busy raised
+ * (or the VMs dead) nothing comes back meanwhile, so that the locks can be
+ * dropped between pieces.
+ */
+static void zap_all(struct vtx_mm *mm, unsigned long start, unsigned long end,
+		    bool may_sleep)
+{
+	struct vtx_vm *vm;
+	unsigned long to;
+
+	for (; start < end; start = to) {
+		spin_lock(&mm->lock);
+		if (end - start > PIECE)
+			start = first_backed(mm, start, end);
+		to = end - start > PIECE ? start + PIECE : end;
+		list_for_each_entry(vm, &mm->vms, link) {
+			/* Its release makes busy visible to who takes it next. */
+			spin_lock(&vm->ept_lock);
+			if (zap_hva_range(vm, start, to))
+				vtx_tlb_ept_flush(&vm->tlb);
+			spin_unlock(&vm->ept_lock);
+		}
+		spin_unlock(&mm->lock);
+		if (may_sleep)
+			cond_resched();
+	}
+}
+
 static int start(struct mmu_notifier *mn,
 		 const struct mmu_notifier_range *range)
 {
 	struct vtx_mm *mm = container_of(mn, struct vtx_mm, mn);
-	struct vtx_vm *vm;
 
 	spin_lock(&mm->lock);
 	WRITE_ONCE(mm->busy, mm->busy + 1);
-	list_for_each_entry(vm, &mm->vms, link) {
-		/* Its release makes busy visible to who takes it next. */
-		spin_lock(&vm->ept_lock);
-		if (zap_hva_range(vm, range->start, range->end))
-			vtx_tlb_ept_flush(&vm->tlb);
-		spin_unlock(&vm->ept_lock);
-	}
 	spin_unlock(&mm->lock);
+	zap_all(mm, range->start, range->end, mmu_notifier_range_blockable(range));
 	return 0;
 }
 
@@ -129,13 +176,54 @@ static void release(struct mmu_notifier *mn, struct mm_struct *unused)
 
 	spin_lock(&mm->lock);
 	list_for_each_entry(vm, &mm->vms, link) {
+		/* A fault that holds it is zapped, the next one finds this. */
 		spin_lock(&vm->ept_lock);
 		WRITE_ONCE(vm->dead, true);
-		if (zap_hva_range(vm, 0, ULONG_MAX & PAGE_MASK))
-			vtx_tlb_ept_flush(&vm->tlb);
 		spin_unlock(&vm->ept_lock);
 	}
 	spin_unlock(&mm->lock);
+	zap_all(mm, 0, TASK_SIZE_MAX, true);
+}
+
+/**
+ * vtx_mm_level() - how large a page the process has at an address
+ * @mm:  the current process
+ * @hva: the address
+ *
+ * What it says is true as long as vtx_mm_retry() says false: whatever splits a
+ * page of the process calls the notifier.
+ *
+ * Return: 2 if a page of 2 MBytes or more is mapped there as one, else 1.
+ */
+unsigned int vtx_mm_level(struct mm_struct *mm, unsigned long hva)
+{
+	unsigned int level = 1;
+	unsigned long flags;
+	pgd_t pgd;
+	p4d_t p4d;
+	pud_t pud;
+	pmd_t pmd;
+
+	/* Page tables are freed only after an IPI to, or RCU on, this CPU. */
+	local_irq_save(flags);
+	pgd = READ_ONCE(*pgd_offset(mm, hva));
+	if (pgd_none(pgd))
+		goto out;
+	p4d = READ_ONCE(*p4d_offset(&pgd, hva));
+	if (p4d_none(p4d) || !p4d_present(p4d))
+		goto out;
+	pud = READ_ONCE(*pud_offset(&p4d, hva));
+	if (pud_none(pud) || !pud_present(pud))
+		goto out;
+	level = 2;
+	if (pud_large(pud))
+		goto out;
+	pmd = READ_ONCE(*pmd_offset(&pud, hva));
+	if (!pmd_present(pmd) || !pmd_large(pmd))
+		level = 1;
+out:
+	local_irq_restore(flags);
+	return level;
 }
 
 static struct mmu_notifier *alloc_notifier(struct mm_struct *unused)
@@ -146,6 +234,8 @@ static struct mmu_notifier *alloc_notifier(struct mm_struct *unused)
 		return ERR_PTR(-ENOMEM);
 	spin_lock_init(&mm->lock);
 	INIT_LIST_HEAD(&mm->vms);
+	/* Wraps early, where a mistake about that shows in every test. */
+	mm->seq = -8UL;
 	return &mm->mn;
 }
 

@@ -4,6 +4,7 @@
 
 #include <linux/types.h>
 
+struct mm_struct;
 struct vtx_vm;
 
 int vtx_mm_follow(struct vtx_vm *vm);
@@ -11,5 +12,6 @@ void vtx_mm_unfollow(struct vtx_vm *vm);
 void vtx_mm_exit(void);
 unsigned long vtx_mm_seq(const struct vtx_vm *vm);
 bool vtx_mm_retry(const struct vtx_vm *vm, unsigned long seq);
+unsigned int vtx_mm_level(struct mm_struct *mm, unsigned long hva);
 
 #endif /* _VTX_MM_H */

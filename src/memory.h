@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef _VTX_MEMORY_H
+#define _VTX_MEMORY_H
+
+struct vtx_vm;
+
+int vtx_memory_init(struct vtx_vm *vm);
+void vtx_memory_destroy(struct vtx_vm *vm);
+long vtx_memory_ioctl(struct vtx_vm *vm, unsigned int cmd, void __user *user);
+int vtx_memory_log_cap(struct vtx_vm *vm, unsigned int flags, unsigned long options);
+
+#endif /* _VTX_MEMORY_H */

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Host-physical addresses are the program's own. */
+#ifndef _UNIT_LINUX_MM_H
+#define _UNIT_LINUX_MM_H
+
+#include <linux/kernel.h>
+#include <linux/types.h>
+
+#define PAGE_SHIFT		12
+#define PAGE_SIZE		4096UL
+
+#define __pa(address)		((u64)(address))
+#define __va(phys)		((void *)(phys))
+
+#define min(a, b)		((a) < (b) ? (a) : (b))
+#define max(a, b)		((a) > (b) ? (a) : (b))
+
+#define unlikely(c)		(c)
+
+void unit_warn(const char *what);
+void unit_store(u64 *at, u64 value);
+
+#define WARN_ON_ONCE(c) do { if (c) unit_warn(#c); } while (0)
+#define WRITE_ONCE(x, value)	unit_store(&(x), (value))
+
+#endif /* _UNIT_LINUX_MM_H */
