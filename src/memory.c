@@ -16,6 +16,7 @@
 #include <linux/bitops.h>
 #include <linux/errno.h>
 #include <linux/mm.h>
+#include <linux/nospec.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
@@ -24,7 +25,7 @@
 #include "vtx.h"
 
 /* Guest pages that are walked without a pause. */
-#define PIECE		(1UL << 16)
+#define PIECE		BIT(16)
 
 #define MAX_PAGES	((1ULL << 31) - 1)	/* of a slot, KVM's limit */
 
@@ -194,10 +195,16 @@ static int replace(struct vtx_vm *vm, struct vtx_memslot *slot, struct vtx_memsl
 	return 0;
 }
 
+/* vm->lock held. @id comes from the user and has been checked. */
+static struct vtx_memslot *find_id(struct vtx_vm *vm, u32 id)
+{
+	return vtx_memmap_find_id(vm->memmap, array_index_nospec(id, VTX_NR_MEMSLOTS));
+}
+
 /* vm->lock held. */
 static int set_region(struct vtx_vm *vm, const struct kvm_userspace_memory_region *r)
 {
-	struct vtx_memslot *old = vtx_memmap_find_id(vm->memmap, r->slot);
+	struct vtx_memslot *old = find_id(vm, r->slot);
 	struct vtx_memslot slot = {
 		.gfn = r->guest_phys_addr >> PAGE_SHIFT,
 		.npages = r->memory_size >> PAGE_SHIFT,
@@ -319,11 +326,11 @@ static int ioctl_log(struct vtx_vm *vm, u32 id, const struct kvm_dirty_log *get,
 
 	if (id >= VTX_NR_MEMSLOTS || (clear && clear->first_page % BITS_PER_LONG))
 		return -EINVAL;
-	buf = kmalloc(LOG_WORDS * sizeof(long), GFP_KERNEL_ACCOUNT);
+	buf = kmalloc_array(LOG_WORDS, sizeof(long), GFP_KERNEL_ACCOUNT);
 	if (!buf)
 		return -ENOMEM;
 	mutex_lock(&vm->lock);
-	slot = vtx_memmap_find_id(vm->memmap, id);
+	slot = find_id(vm, id);
 	if (slot && slot->dirty)
 		r = get ? get_log(vm, slot, get->dirty_bitmap, buf) :
 			  clear_log(vm, slot, clear, buf);

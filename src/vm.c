@@ -2,7 +2,7 @@
 /*
  * vm.c - life of a VM and its ioctls
  *
- * Owns struct vtx_vm, its memory map and its vCPUs. No VMX here.
+ * Owns struct vtx_vm and its vCPUs. No VMX here.
  */
 #include "vm.h"
 
@@ -18,17 +18,12 @@
 
 #include <asm/tsc.h>
 
+#include "memory.h"
 #include "memslot.h"
 #include "mm.h"
 #include "tlb_report.h"
 #include "vcpu.h"
 #include "vtx.h"
-
-static struct vtx_memmap *alloc_map(unsigned int slots)
-{
-	return kvzalloc(struct_size((struct vtx_memmap *)NULL, slot, slots),
-			GFP_KERNEL_ACCOUNT);
-}
 
 static struct vtx_vm *vm_create(void)
 {
@@ -40,10 +35,9 @@ static struct vtx_vm *vm_create(void)
 	refcount_set(&vm->users, 1);
 	mutex_init(&vm->lock);
 	spin_lock_init(&vm->ept_lock);
-	init_rwsem(&vm->map_sem);
 	vm->tsc_offset = -rdtsc();
-	vm->memmap = alloc_map(0);
-	if (!vm->memmap)
+	r = vtx_memory_init(vm);
+	if (r)
 		goto out_vm;
 	r = vtx_ept_init(&vm->ept);
 	if (r)
@@ -64,7 +58,7 @@ out_tlb:
 out_ept:
 	vtx_ept_destroy(&vm->ept);
 out_map:
-	kvfree(vm->memmap);
+	vtx_memory_destroy(vm);
 out_vm:
 	kfree(vm);
 	return ERR_PTR(r);
@@ -81,7 +75,7 @@ static void vm_destroy(struct vtx_vm *vm)
 	vtx_tlb_vm_destroy(&vm->tlb);
 	vtx_ept_destroy(&vm->ept);
 	mmdrop(vm->mm);
-	kvfree(vm->memmap);
+	vtx_memory_destroy(vm);
 	kfree(vm);
 }
 
@@ -142,103 +136,6 @@ out:
 	return fd;
 }
 
-/* What no VM could have: KVM's checks in KVM's order. */
-static int check_region(const struct kvm_userspace_memory_region *r)
-{
-	const u64 max_pages = (1ULL << 31) - 1;
-
-	if (r->flags & ~(u32)KVM_MEM_READONLY)
-		return -EINVAL;
-	if (!PAGE_ALIGNED(r->memory_size) || !PAGE_ALIGNED(r->guest_phys_addr) ||
-	    !PAGE_ALIGNED(r->userspace_addr) ||
-	    r->memory_size != (unsigned long)r->memory_size)
-		return -EINVAL;
-	if (r->userspace_addr != untagged_addr(r->userspace_addr) ||
-	    !access_ok((void __user *)(unsigned long)r->userspace_addr, r->memory_size))
-		return -EINVAL;
-	/* The upper half is KVM's address-space id, of which there is one. */
-	if (r->slot >= VTX_NR_MEMSLOTS)
-		return -EINVAL;
-	if (r->guest_phys_addr + r->memory_size < r->guest_phys_addr)
-		return -EINVAL;
-	/* Four levels of EPT. */
-	if (r->guest_phys_addr + r->memory_size > 1ULL << 48)
-		return -EINVAL;
-	if (r->memory_size >> PAGE_SHIFT > max_pages)
-		return -EINVAL;
-	return 0;
-}
-
-/* vm->lock held. The new map is seen by faults that start after this. */
-static void install_map(struct vtx_vm *vm, struct vtx_memmap *map,
-			const struct vtx_memslot *old)
-{
-	struct vtx_memmap *old_map = vm->memmap;
-
-	spin_lock(&vm->ept_lock);
-	vm->memmap = map;
-	vm->map_gen++;
-	if (old && vtx_ept_zap(&vm->ept, old->gfn, old->gfn + old->npages))
-		vtx_tlb_ept_flush(&vm->tlb);
-	spin_unlock(&vm->ept_lock);
-	/* Copies that found the old map may still be under way. */
-	down_write(&vm->map_sem);
-	up_write(&vm->map_sem);
-	kvfree(old_map);
-}
-
-/* vm->lock held. */
-static int set_region(struct vtx_vm *vm, const struct kvm_userspace_memory_region *r)
-{
-	const struct vtx_memslot *old = vtx_memmap_find_id(vm->memmap, r->slot);
-	struct vtx_memslot slot = {
-		.gfn = r->guest_phys_addr >> PAGE_SHIFT,
-		.npages = r->memory_size >> PAGE_SHIFT,
-		.hva = r->userspace_addr,
-		.id = r->slot,
-		.flags = r->flags,
-	};
-	struct vtx_memslot gone;
-	struct vtx_memmap *map;
-
-	if (!slot.npages && !old)
-		return -EINVAL;
-	if (slot.npages && old) {
-		/* A slot can move, not change size, backing or protection. */
-		if (slot.npages != old->npages || slot.hva != old->hva ||
-		    slot.flags != old->flags)
-			return -EINVAL;
-		if (slot.gfn == old->gfn)
-			return 0;
-	}
-	if (slot.npages && vtx_memmap_overlaps(vm->memmap, &slot))
-		return -EEXIST;
-	map = alloc_map(vm->memmap->n + 1);
-	if (!map)
-		return -ENOMEM;
-	vtx_memmap_replace(map, vm->memmap, slot.id, slot.npages ? &slot : NULL);
-	if (old)
-		gone = *old;
-	install_map(vm, map, old ? &gone : NULL);
-	return 0;
-}
-
-static int ioctl_set_region(struct vtx_vm *vm, void __user *user)
-{
-	struct kvm_userspace_memory_region region;
-	int r;
-
-	if (copy_from_user(&region, user, sizeof(region)))
-		return -EFAULT;
-	r = check_region(&region);
-	if (r)
-		return r;
-	mutex_lock(&vm->lock);
-	r = set_region(vm, &region);
-	mutex_unlock(&vm->lock);
-	return r;
-}
-
 /* With "unrestricted guest" no page of the guest is needed for a TSS. */
 static int ioctl_set_tss_addr(struct vtx_vm *vm, unsigned long addr)
 {
@@ -260,6 +157,20 @@ static int ioctl_set_identity_map_addr(struct vtx_vm *vm, void __user *user)
 	return r;
 }
 
+static int ioctl_enable_cap(struct vtx_vm *vm, void __user *user)
+{
+	struct kvm_enable_cap cap;
+
+	if (copy_from_user(&cap, user, sizeof(cap)))
+		return -EFAULT;
+	switch (cap.cap) {
+	case KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2:
+		return vtx_memory_log_cap(vm, cap.flags, cap.args[0]);
+	default:
+		return -EINVAL;
+	}
+}
+
 static long vm_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
 	struct vtx_vm *vm = file->private_data;
@@ -273,7 +184,11 @@ static long vm_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	case KVM_CREATE_VCPU:
 		return create_vcpu(vm, arg);
 	case KVM_SET_USER_MEMORY_REGION:
-		return ioctl_set_region(vm, user);
+	case KVM_GET_DIRTY_LOG:
+	case KVM_CLEAR_DIRTY_LOG:
+		return vtx_memory_ioctl(vm, cmd, user);
+	case KVM_ENABLE_CAP:
+		return ioctl_enable_cap(vm, user);
 	case KVM_SET_TSS_ADDR:
 		return ioctl_set_tss_addr(vm, arg);
 	case KVM_SET_IDENTITY_MAP_ADDR:
@@ -345,7 +260,10 @@ int vtx_check_extension(unsigned long cap)
 	case KVM_CAP_READONLY_MEM:
 	case KVM_CAP_INTERNAL_ERROR_DATA:
 	case KVM_CAP_IMMEDIATE_EXIT:
+	case KVM_CAP_ENABLE_CAP_VM:
 		return 1;
+	case KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2:
+		return KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE | KVM_DIRTY_LOG_INITIALLY_SET;
 	case KVM_CAP_NR_VCPUS:
 		return min_t(unsigned int, num_online_cpus(), VTX_MAX_VCPUS);
 	case KVM_CAP_MAX_VCPUS:

@@ -44,7 +44,6 @@
 #include "vmcs.h"
 
 #define VTX_MAX_VCPUS		64
-#define VTX_NR_MEMSLOTS		512
 #define VTX_MAX_CPUID		256
 #define VTX_RUN_PAGES		3	/* kvm_run, port I/O data, coalesced ring */
 
@@ -79,6 +78,7 @@ enum vtx_hw_msr {
  * @link:	[follower's lock] on the follower's list of VMs
  * @map_sem:	held for reading by the kernel's accesses to guest memory
  * @map_gen:	[e] counts changes of @memmap
+ * @log_options: [m] how KVM_GET_DIRTY_LOG works: KVM_DIRTY_LOG_*
  * @dead:	[a] @mm is gone
  * @tsc_offset:	[a] offset of vCPUs whose TSCs go together
  */
@@ -96,6 +96,7 @@ struct vtx_vm {
 	struct list_head link;
 	struct rw_semaphore map_sem;
 	unsigned long map_gen;
+	unsigned long log_options;
 	bool dead;
 	u64 tsc_offset;
 };
