@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * hello - the smallest useful virtual machine: one page, seven instructions.
- *
  * Usage: hello [DEVICE]. The guest adds 2 and 2 in real mode, prints the sum
  * through port 0x3f8 and halts. The same binary runs on /dev/vtx and /dev/kvm.
  */

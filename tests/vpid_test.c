@@ -17,7 +17,7 @@
 #include "lib/vtx_test.h"
 
 #define FLIP_LA		0x100000UL	/* mapped to one of two pages of SCRATCH */
-#define POLICY		"/sys/module/vtx/parameters/vpid_policy"
+#define set_policy(policy) write_file("/sys/module/vtx/parameters/vpid_policy", policy)
 #define CPU1_ONLINE "/sys/devices/system/cpu/cpu1/online"
 #define TRACING	"/sys/kernel/tracing"
 #define SMALL_POOL	8
@@ -82,23 +82,17 @@ static void on_cpu(int cpu)
 		die("sched_setaffinity to CPU %d", cpu);
 }
 
-static int nr_cpus(void)
-{
-	return sysconf(_SC_NPROCESSORS_ONLN);
-}
+#define nr_cpus() ((int)sysconf(_SC_NPROCESSORS_ONLN))
 
-static void write_file(const char *path, const char *text)
+static int write_file(const char *path, const char *text)
 {
-	int fd = open(path, O_WRONLY);
+	int fd = open(path, O_WRONLY), n;
 
-	if (fd < 0 || write(fd, text, strlen(text)) < 0)
-		die("%s: %s", path, text);
+	if (fd < 0)
+		die("%s", path);
+	n = write(fd, text, strlen(text));
 	close(fd);
-}
-
-static void set_policy(const char *policy)
-{
-	write_file(POLICY, policy);
+	return n < 0 ? -1 : 0;
 }
 
 /* The guest's entry that maps @la. */
@@ -247,6 +241,21 @@ TEST_F(vpid, state_set_and_moved_costs_one_invvpid)
 	EXPECT_EQ(1, flushes(&s));
 }
 
+/* The flush comes before the guest's next instruction, not at some later entry. */
+TEST_F(vpid, efer_set_by_the_guest_costs_one_invvpid)
+{
+	struct vtx_tlb_stats s;
+
+	if (!info(self->m.cpu).vpid)
+		SKIP(return, "this vCPU has no VPID");
+	vm_start(&self->m, MODE_LONG, vpid_efer64);
+	for (int i = 1; i <= 3; i++) {
+		ASSERT_EXIT(KVM_EXIT_IO, &self->m);
+		s = stats(self->m.cpu);
+		EXPECT_EQ(i, s.flush[VTX_TLB_INVVPID_SINGLE][VTX_TLB_STATE]);
+	}
+}
+
 TEST_F(vpid, memory_taken_away_costs_one_invept_at_the_next_entry)
 {
 	struct vtx_tlb_stats before, s;
@@ -346,7 +355,7 @@ TEST_F(vpid, cpu_that_left_is_clean_when_it_comes_back)
 TEST_F(vpid, tracepoints_name_vpid_and_cause)
 {
 	static const char * const lines[] = {
-		"vtx_vcpu_migrate: vpid %u cpu 0 -> 1", "vtx_vcpu_migrate: vpid %u cpu 1 -> 0",
+		"vtx_vcpu_migrate: vpid %u cpu 0 -> 1",
 		"vtx_invvpid: type 1 vpid %u cause migrate",
 	};
 	static char trace[65536];
@@ -464,6 +473,7 @@ TEST_F(vpid, policy_off_gives_no_vpid_and_the_guest_runs)
 	vm_create(&m);
 	set_policy("single");
 	EXPECT_EQ(0, info(m.cpu).vpid);
+	EXPECT_ERRNO(EINVAL, set_policy("sometimes"));
 	start_flipping(&m);
 	for (int i = 0; i < 4; i++) {
 		on_cpu(i % nr_cpus() & 1);
@@ -475,15 +485,6 @@ TEST_F(vpid, policy_off_gives_no_vpid_and_the_guest_runs)
 	EXPECT_LE(1, s.avoided[VTX_TLB_NO_VPID]);
 	vm_destroy(&m);
 	on_cpu(0);
-}
-
-TEST_F(vpid, policy_refuses_what_it_does_not_know)
-{
-	int fd = open(POLICY, O_WRONLY);
-
-	ASSERT_LE(0, fd);
-	EXPECT_ERRNO(EINVAL, write(fd, "sometimes", 9));
-	close(fd);
 }
 
 TEST_F(vpid, exhausted_pool_gives_vcpus_without_vpid_and_recovers)

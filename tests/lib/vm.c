@@ -222,17 +222,41 @@ void vm_set_interruptible(struct vm *vm)
 	vm_set_regs(vm, &regs);
 }
 
+/* Room for 1024 entries, of which the ioctl is told @nent. The test's end frees it. */
+struct kvm_cpuid2 *new_cpuid(uint32_t nent)
+{
+	struct kvm_cpuid2 *cpuid = calloc(1, sizeof(*cpuid) + 1024 * sizeof(cpuid->entries[0]));
+
+	if (!cpuid)
+		die("no memory");
+	cpuid->nent = nent;
+	return cpuid;
+}
+
+/* All that the device supports. */
+struct kvm_cpuid2 *supported_cpuid(struct vm *vm)
+{
+	struct kvm_cpuid2 *cpuid = new_cpuid(256);
+
+	if (ioctl(vm->dev, KVM_GET_SUPPORTED_CPUID, cpuid))
+		die("KVM_GET_SUPPORTED_CPUID");
+	return cpuid;
+}
+
+struct kvm_cpuid_entry2 *find_cpuid(struct kvm_cpuid2 *cpuid, uint32_t function, uint32_t index)
+{
+	for (unsigned int i = 0; i < cpuid->nent; i++) {
+		if (cpuid->entries[i].function == function && cpuid->entries[i].index == index)
+			return &cpuid->entries[i];
+	}
+	return NULL;
+}
+
 /* Gives the vCPU every CPUID leaf the device supports. */
 void vm_set_supported_cpuid(struct vm *vm)
 {
-	struct kvm_cpuid2 *cpuid = calloc(1, sizeof(*cpuid) + 256 * sizeof(cpuid->entries[0]));
-
-	cpuid->nent = 256;
-	if (ioctl(vm->dev, KVM_GET_SUPPORTED_CPUID, cpuid))
-		die("KVM_GET_SUPPORTED_CPUID");
-	if (ioctl(vm->cpu, KVM_SET_CPUID2, cpuid))
+	if (ioctl(vm->cpu, KVM_SET_CPUID2, supported_cpuid(vm)))
 		die("KVM_SET_CPUID2");
-	free(cpuid);
 }
 
 /* Completes a pending IN, OUT or MMIO access without running the guest further. */

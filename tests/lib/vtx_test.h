@@ -89,11 +89,19 @@ void *vm_io_data(struct vm *vm);
 struct trap vm_trap(struct vm *vm);
 void vm_trap_return(struct vm *vm, uint64_t ip);
 void vm_set_interruptible(struct vm *vm);
+struct kvm_cpuid2 *new_cpuid(uint32_t nent);
+struct kvm_cpuid2 *supported_cpuid(struct vm *vm);
+struct kvm_cpuid_entry2 *find_cpuid(struct kvm_cpuid2 *cpuid, uint32_t function, uint32_t index);
 void vm_set_supported_cpuid(struct vm *vm);
 void vm_finish_io(struct vm *vm);
 
 /* lib/mode.c */
 void vm_enter(struct vm *vm, enum mode mode, int cpl);
+
+/* lib/cell.c: the single instructions of guest/insn.S */
+#define DONE -1			/* the cell ran to its end */
+
+int run_cell(struct vm *m, int index, struct trap *trap);
 
 /* Copies payload guest_NAME to CODE and sets the vCPU up to run it at CPL 0. */
 #define vm_start(vm, mode, name) vm_start_cpl(vm, mode, 0, name)
@@ -109,6 +117,11 @@ void vm_enter(struct vm *vm, enum mode mode, int cpl);
 	ASSERT_EQ((reason), (int)(vm)->run->exit_reason)		\
 		vm_dump(vm);						\
 } while (0)
+
+/* One name after the other of a list of unsigned long. */
+#define FOR_EACH(item, list)						\
+	for (const unsigned long *item = (list);			\
+	     item < (list) + sizeof(list) / sizeof((list)[0]); item++)
 
 /* ioctl on a good fd fails with this errno. */
 #define EXPECT_ERRNO(error, call) do {					\

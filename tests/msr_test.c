@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: GPL-2.0
+/* MSRs from the guest's side: an allow-list, values of the vCPU's own, #GP for the rest. */
+#include "kselftest_harness.h"
+#include "lib/vtx_test.h"
+
+#define SWEEP_LEN	0x2000
+#define LOW		0
+#define HIGH		0xc0000000
+#define VALUES		SCRATCH
+#define READY		(SCRATCH + 0x10000)
+
+VM_FIXTURE
+
+struct one_msr {
+	struct kvm_msrs head;
+	struct kvm_msr_entry entry;
+};
+
+static bool host_get(struct vm *m, uint32_t index, uint64_t *value)
+{
+	struct one_msr msr = { .head.nmsrs = 1, .entry.index = index };
+	bool ok = ioctl(m->cpu, KVM_GET_MSRS, &msr) == 1;
+
+	*value = msr.entry.data;
+	return ok;
+}
+
+static void sweep_read(struct vm *m, uint32_t start)
+{
+	struct kvm_regs regs;
+
+	vm_start(m, MODE_PROT, msr_read_sweep);
+	regs = vm_regs(m);
+	regs.rcx = start;
+	vm_set_regs(m, &regs);
+	if (vm_run(m) || m->run->exit_reason != KVM_EXIT_HLT) {
+		vm_dump(m);
+		die("the sweep did not end");
+	}
+}
+
+static void sweep_write(struct vm *m, uint32_t start, uint64_t value)
+{
+	struct kvm_regs regs;
+
+	vm_start(m, MODE_PROT, msr_write_sweep);
+	regs = vm_regs(m);
+	regs.rcx = start;
+	regs.rax = (uint32_t)value;
+	regs.rdx = value >> 32;
+	vm_set_regs(m, &regs);
+	if (vm_run(m) || m->run->exit_reason != KVM_EXIT_HLT) {
+		vm_dump(m);
+		die("the sweep did not end");
+	}
+}
+
+/* A value that only the host's kernel could have put there. */
+static bool looks_like_kernel(uint64_t value)
+{
+	return value >> 47 == 0x1ffff;
+}
+
+/* Whatever the guest can read, the host's side can read, too, with the same value. */
+static void expect_reads_are_the_vcpus(struct __test_metadata *_metadata, struct vm *m,
+				       uint32_t start)
+{
+	int readable = 0;
+
+	sweep_read(m, start);
+	for (uint32_t i = 0; i < SWEEP_LEN; i++) {
+		uint64_t value = ((uint64_t *)(m->ram + VALUES))[i], host;
+
+		if (!m->ram[READY + i])
+			continue;
+		readable++;
+		EXPECT_FALSE(looks_like_kernel(value))
+			TH_LOG("msr %#x: %#llx", start + i, (unsigned long long)value);
+		if (start + i == 0x10)
+			continue;	/* the TSC has moved on */
+		EXPECT_TRUE(host_get(m, start + i, &host)) TH_LOG("msr %#x", start + i);
+		EXPECT_EQ(host, value) TH_LOG("msr %#x", start + i);
+	}
+	EXPECT_LT(0, readable);
+	EXPECT_GT(200, readable);
+}
+
+TEST_F(vm, msr_read_sweep_low_gives_only_the_vcpus_values)
+{
+	if (on_kvm())
+		SKIP(return, "KVM lets the guest read more than it lists");
+	expect_reads_are_the_vcpus(_metadata, &self->m, LOW);
+}
+
+TEST_F(vm, msr_read_sweep_high_gives_only_the_vcpus_values)
+{
+	if (on_kvm())
+		SKIP(return, "KVM lets the guest read more than it lists");
+	expect_reads_are_the_vcpus(_metadata, &self->m, HIGH);
+}
+
+/* A fresh vCPU's system call MSRs are zero, whatever the host's are. */
+TEST_F(vm, msr_system_call_registers_start_at_zero)
+{
+	static const uint32_t index[] = { 0xc0000081, 0xc0000082, 0xc0000083, 0xc0000084, 0xc0000102 };
+
+	sweep_read(&self->m, HIGH);
+	for (int i = 0; i < 5; i++) {
+		uint32_t offset = index[i] - HIGH;
+
+		EXPECT_EQ(1, self->m.ram[READY + offset]) TH_LOG("msr %#x", index[i]);
+		EXPECT_EQ(0, ((uint64_t *)(self->m.ram + VALUES))[offset]) TH_LOG("msr %#x", index[i]);
+	}
+	sweep_read(&self->m, LOW);
+	for (uint32_t i = 0x174; i <= 0x176; i++) {
+		EXPECT_EQ(1, self->m.ram[READY + i]);
+		EXPECT_EQ(0, ((uint64_t *)(self->m.ram + VALUES))[i]) TH_LOG("msr %#x", i);
+	}
+}
+
+/* MSRs that would show or change the host: VMX, FEAT_CTL, microcode, power, debug. */
+TEST_F(vm, msr_of_the_host_gives_gp)
+{
+	static const uint32_t hidden[] = {
+		0x480, 0x48b, 0x48c, 0x491,			/* VMX capabilities */
+		0x1a2, 0x1b0, 0x60d, 0x610, 0x619, 0x64e,	/* temperature, power */
+		0x1c9, 0x680, 0x6c0, 0x345, 0x38f, 0xc1,	/* LBR, counters */
+		0x560, 0x570, 0xc90, 0xd90, 0x1fc,		/* trace, cache allocation */
+		0x9b, 0x9e, 0x79, 0xe7, 0xe8, 0x198, 0x199,
+	};
+
+	if (on_kvm())
+		SKIP(return, "KVM has a list of its own");
+	sweep_read(&self->m, LOW);
+	for (unsigned int i = 0; i < sizeof(hidden) / sizeof(hidden[0]); i++) {
+		EXPECT_EQ(0, self->m.ram[READY + hidden[i]])
+			TH_LOG("msr %#x", hidden[i]);
+	}
+	sweep_write(&self->m, LOW, 0);
+	for (unsigned int i = 0; i < sizeof(hidden) / sizeof(hidden[0]); i++) {
+		EXPECT_EQ(0, self->m.ram[READY + hidden[i]])
+			TH_LOG("msr %#x", hidden[i]);
+	}
+}
+
+/* Only what can be read can be written; the sweep must leave the host alive. */
+TEST_F(vm, msr_write_sweep_low_is_confined)
+{
+	static uint8_t readable[SWEEP_LEN];
+
+	sweep_read(&self->m, LOW);
+	memcpy(readable, self->m.ram + READY, SWEEP_LEN);
+	sweep_write(&self->m, LOW, 0);
+	for (uint32_t i = 0; i < SWEEP_LEN && !on_kvm(); i++) {
+		EXPECT_LE(self->m.ram[READY + i], readable[i])
+			TH_LOG("msr %#x", i);
+	}
+	EXPECT_EQ(1, self->m.ram[READY + 0x174]);
+}
+
+TEST_F(vm, msr_write_sweep_high_is_confined)
+{
+	static uint8_t readable[SWEEP_LEN];
+
+	sweep_read(&self->m, HIGH);
+	memcpy(readable, self->m.ram + READY, SWEEP_LEN);
+	sweep_write(&self->m, HIGH, 0);
+	for (uint32_t i = 0; i < SWEEP_LEN && !on_kvm(); i++) {
+		EXPECT_LE(self->m.ram[READY + i], readable[i])
+			TH_LOG("msr %#x", HIGH + i);
+	}
+	EXPECT_EQ(1, self->m.ram[READY + 0x81]);
+}
+
+/* All ones is not a value of any MSR that has reserved bits; the host must survive it. */
+TEST_F(vm, msr_write_sweep_of_all_ones_leaves_host_alive)
+{
+	sweep_write(&self->m, LOW, -1);
+	EXPECT_EQ(0, self->m.ram[READY + 0x277]);
+	sweep_write(&self->m, HIGH, -1);
+	EXPECT_EQ(0, self->m.ram[READY + 0x80]);
+	vm_start(&self->m, MODE_LONG, hlt64);
+	ASSERT_EXIT(KVM_EXIT_HLT, &self->m);
+}
+
+/* Outside both ranges of the MSR bitmap: #GP without asking anyone. */
+TEST_F(vm, msr_outside_the_ranges_gives_gp)
+{
+	static const uint32_t outside[] = { 0x2000, 0x10000, 0x40000000, 0xbfffffff, 0xc0002000, 0xffffffff };
+
+	for (int i = 0; i < 6; i++) {
+		struct kvm_regs regs;
+
+		for (int write = 0; write < 2; write++) {
+			if (write)
+				vm_start(&self->m, MODE_LONG, wrmsr64);
+			else
+				vm_start(&self->m, MODE_LONG, rdmsr64);
+			regs = vm_regs(&self->m);
+			regs.rcx = outside[i];
+			vm_set_regs(&self->m, &regs);
+			ASSERT_EXIT(KVM_EXIT_IO, &self->m);
+			EXPECT_EQ(13, vm_trap(&self->m).vector) TH_LOG("msr %#x", outside[i]);
+			EXPECT_EQ(0, vm_trap(&self->m).error);
+			EXPECT_EQ(CODE, vm_trap(&self->m).ip);
+		}
+	}
+}
+
+/* RDMSR fills the low halves and clears the high ones; ECX alone counts. */
+TEST_F(vm, msr_read_uses_low_halves)
+{
+	struct kvm_regs regs;
+
+	vm_start(&self->m, MODE_LONG, rdmsr64);
+	regs = vm_regs(&self->m);
+	regs.rcx = 0xdeadbeef00000174;
+	regs.rax = -1;
+	regs.rdx = -1;
+	vm_set_regs(&self->m, &regs);
+	ASSERT_EXIT(KVM_EXIT_HLT, &self->m);
+	EXPECT_EQ(0, vm_regs(&self->m).rax);
+	EXPECT_EQ(0, vm_regs(&self->m).rdx);
+}
+
+TEST_F(vm, msr_bad_value_from_guest_gives_gp)
+{
+	static const struct { uint32_t index; uint64_t value; } bad[] = {
+		{ 0xc0000082, 0x0000800000000000 },
+		{ 0xc0000102, 0x8000000000000000 },
+		{ 0xc0000100, 0x0000800000000000 },
+		{ 0x277, 0x02 },
+		{ 0xc0000080, 0x2 },
+		{ 0x1b, 1ULL << 10 },
+	};
+
+	for (int i = 0; i < 6; i++) {
+		struct kvm_regs regs;
+
+		vm_start(&self->m, MODE_LONG, wrmsr64);
+		regs = vm_regs(&self->m);
+		regs.rcx = bad[i].index;
+		regs.rax = (uint32_t)bad[i].value;
+		regs.rdx = bad[i].value >> 32;
+		vm_set_regs(&self->m, &regs);
+		ASSERT_EXIT(KVM_EXIT_IO, &self->m);
+		EXPECT_EQ(13, vm_trap(&self->m).vector) TH_LOG("msr %#x", bad[i].index);
+	}
+}
+
+TEST_HARNESS_MAIN
