@@ -23,3 +23,13 @@ GUEST vpid_read64, 64
 	out %al, $PORT_SYNC
 	jmp 1b
 END vpid_read64
+
+/* Each round changes EFER.NXE. */
+GUEST vpid_efer64, 64
+	mov $0xc0000080, %ecx
+1:	rdmsr
+	xor $0x800, %eax
+	wrmsr
+	out %al, $PORT_SYNC
+	jmp 1b
+END vpid_efer64

@@ -553,7 +553,8 @@ int main(int argc, char **argv)
 	unsigned int i = 0, n = sizeof(scenarios) / sizeof(scenarios[0]);
 
 	if (argc > 1) {
-		n = min(n, (unsigned int)atoi(argv[1]));
+		if ((unsigned int)atoi(argv[1]) < n)
+			n = atoi(argv[1]);
 		i = n ? n - 1 : 0;
 	}
 
