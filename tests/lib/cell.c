@@ -5,7 +5,7 @@
 #define CELL_SIZE 32
 
 /* Runs cell @index: the vector it trapped with, or DONE. */
-static int run_cell(struct vm *m, int index, struct trap *trap)
+int run_cell(struct vm *m, int index, struct trap *trap)
 {
 	struct kvm_regs regs = vm_regs(m);
 	int ret;
