@@ -52,7 +52,7 @@ static void check_page(u64 page)
 	struct vtx_memslot *s = vtx_memmap_find(map, base + page);
 	int id = page < PAGES ? owner[page] : -1;
 
-	if (id < 0 ? s != NULL : !s || s->id != id)
+	if (id < 0 ? !!s : !s || s->id != id)
 		wrong("another slot than the model's", base + page);
 	else if (s && vtx_memslot_hva(s, base + page) !=
 		 model[id].hva + ((base + page - model[id].gfn) << 12))
@@ -63,7 +63,7 @@ static void check_id(u32 id)
 {
 	struct vtx_memslot *s = vtx_memmap_find_id(map, id);
 
-	if (!model[id].npages ? s != NULL :
+	if (!model[id].npages ? !!s :
 	    !s || s->id != id || s->gfn != model[id].gfn || s->npages != model[id].npages)
 		wrong("another slot under this number", id);
 }
