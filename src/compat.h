@@ -51,4 +51,20 @@ static inline void vtx_ibpb_exit_to_user(void)
 static inline void vtx_ibpb_exit_to_user(void) { }
 #endif
 
+/*
+ * guest_state_enter_irqoff() of <linux/kvm_host.h> less its note of a quiescent
+ * state to RCU at every entry: leaving the run loop is one, and the tick, an exit
+ * from the guest like any other, makes it leave when RCU has waited for long.
+ */
+#include <linux/kvm_host.h>
+static __always_inline void vtx_guest_state_enter(void)
+{
+	instrumentation_begin();
+	trace_hardirqs_on_prepare();
+	lockdep_hardirqs_on_prepare();
+	instrumentation_end();
+	context_tracking_guest_enter();
+	lockdep_hardirqs_on(CALLER_ADDR0);
+}
+
 #endif /* _VTX_COMPAT_H */

@@ -238,19 +238,21 @@ int vtx_cpuid_supported(struct kvm_cpuid_entry2 *entries, unsigned int max)
 	return -E2BIG;
 }
 
+static bool matches(const struct kvm_cpuid_entry2 *e, u32 function, u32 index)
+{
+	return e->function == function &&
+	       (!(e->flags & KVM_CPUID_FLAG_SIGNIFCANT_INDEX) || e->index == index);
+}
+
 static const struct kvm_cpuid_entry2 *find(const struct vtx_vcpu *vcpu, u32 function,
 					   u32 index)
 {
-	unsigned int i;
+	const struct kvm_cpuid_entry2 *e = vcpu->cpuid;
+	const struct kvm_cpuid_entry2 *end = e + vcpu->nr_cpuid;
 
-	for (i = 0; i < vcpu->nr_cpuid; i++) {
-		const struct kvm_cpuid_entry2 *e = &vcpu->cpuid[i];
-
-		if (e->function == function &&
-		    (!(e->flags & KVM_CPUID_FLAG_SIGNIFCANT_INDEX) ||
-		     e->index == index))
+	for (; e < end; e++)
+		if (matches(e, function, index))
 			return e;
-	}
 	return NULL;
 }
 
@@ -331,6 +333,7 @@ int vtx_cpuid_set(struct vtx_vcpu *vcpu, const struct kvm_cpuid_entry2 *entries,
 	}
 	memcpy(vcpu->cpuid, entries, n * sizeof(*entries));
 	vcpu->nr_cpuid = n;
+	vcpu->cpuid_last = NULL;
 	vcpu->cr4_allowed = cr4_allowed(vcpu);
 	vtx_cr4_update_mask(vcpu);
 	return 0;
@@ -349,39 +352,59 @@ u64 vtx_cpuid_xcr0(const struct vtx_vcpu *vcpu)
 	return e ? (e->eax | (u64)e->edx << 32) & vtx_fpu_xcr0_supported() : 0;
 }
 
+/* XSAVE area for the components in XCR0: SDM vol. 2 "CPUID", leaf 0DH, EBX. */
+static u32 xsave_size(const struct vtx_vcpu *vcpu)
+{
+	u32 i, size = 576;
+
+	for (i = 2; i < 8; i++) {
+		const struct kvm_cpuid_entry2 *e =
+			vcpu->xcr0 & BIT(i) ? find(vcpu, 0xd, i) : NULL;
+
+		if (e)
+			size = max(size, e->ebx + e->eax);
+	}
+	return size;
+}
+
+/* Two bits and a size that follow the guest's registers. */
+static void adjust(struct vtx_vcpu *vcpu, u32 function, u32 index)
+{
+	u64 *r = vcpu->regs;
+
+	if (function == 1) {
+		r[VTX_RCX] &= ~F(OSXSAVE);
+		if (vcpu->osxsave)
+			r[VTX_RCX] |= F(OSXSAVE);
+		if (!(vcpu->apic_base & MSR_IA32_APICBASE_ENABLE))
+			r[VTX_RDX] &= ~F(APIC);
+	} else if (function == 0xd && index == 0 && r[VTX_RAX]) {
+		r[VTX_RBX] = xsave_size(vcpu);
+	}
+}
+
 /**
  * vtx_cpuid_exec() - the CPUID instruction
  * @vcpu: the vCPU; VMCS current
  */
 void vtx_cpuid_exec(struct vtx_vcpu *vcpu)
 {
-	u32 function = vcpu->regs[VTX_RAX], index = vcpu->regs[VTX_RCX];
-	const struct kvm_cpuid_entry2 *e = find_or_last(vcpu, function, index);
-	struct kvm_cpuid_entry2 out = { };
+	u64 *r = vcpu->regs;
+	u32 function = r[VTX_RAX], index = r[VTX_RCX];
+	const struct kvm_cpuid_entry2 *e = vcpu->cpuid_last;
 
-	if (e)
-		out = *e;
-	/* Two bits and a size that follow the guest's registers. */
-	if (function == 1) {
-		out.ecx &= ~F(OSXSAVE);
-		if (vcpu->osxsave)
-			out.ecx |= F(OSXSAVE);
-		if (!(vcpu->apic_base & MSR_IA32_APICBASE_ENABLE))
-			out.edx &= ~F(APIC);
-	} else if (function == 0xd && index == 0 && e) {
-		u32 i;
-
-		out.ebx = 576;
-		for (i = 2; i < 8; i++) {
-			const struct kvm_cpuid_entry2 *c =
-				vcpu->xcr0 & BIT(i) ? find(vcpu, 0xd, i) : NULL;
-
-			if (c)
-				out.ebx = max(out.ebx, c->ebx + c->eax);
-		}
+	/* Guests ask for the same leaf over and over. */
+	if (!e || !matches(e, function, index))
+		e = find_or_last(vcpu, function, index);
+	vcpu->cpuid_last = e;
+	if (unlikely(!e)) {
+		r[VTX_RAX] = r[VTX_RBX] = r[VTX_RCX] = r[VTX_RDX] = 0;
+		return;
 	}
-	vcpu->regs[VTX_RAX] = out.eax;
-	vcpu->regs[VTX_RBX] = out.ebx;
-	vcpu->regs[VTX_RCX] = out.ecx;
-	vcpu->regs[VTX_RDX] = out.edx;
+	r[VTX_RAX] = e->eax;
+	r[VTX_RBX] = e->ebx;
+	r[VTX_RCX] = e->ecx;
+	r[VTX_RDX] = e->edx;
+	if (function == 1 || function == 0xd)
+		adjust(vcpu, function, index);
 }

@@ -140,6 +140,22 @@ void vtx_event_pend_step(void)
 		    vmcs_readl(GUEST_PENDING_DBG_EXCEPTIONS) | VTX_DR6_BS);
 }
 
+static __always_inline void retire(u64 rip)
+{
+	u32 blocked = vmcs_read32(GUEST_INTERRUPTIBILITY_INFO);
+	unsigned long rflags = vmcs_readl(GUEST_RFLAGS);
+
+	vmcs_writel(GUEST_RIP, rip);
+	if (unlikely(blocked & BLOCKED_STI_MOVSS))
+		vmcs_write32(GUEST_INTERRUPTIBILITY_INFO,
+			     blocked & ~BLOCKED_STI_MOVSS);
+	if (likely(!(rflags & (X86_EFLAGS_RF | X86_EFLAGS_TF))))
+		return;
+	vmcs_writel(GUEST_RFLAGS, rflags & ~X86_EFLAGS_RF);
+	if (rflags & X86_EFLAGS_TF)
+		vtx_event_pend_step();
+}
+
 /**
  * vtx_retire() - an instruction that vtx executed for the guest is done
  * @vcpu: the vCPU; VMCS current
@@ -151,18 +167,7 @@ void vtx_event_pend_step(void)
  */
 void vtx_retire(struct vtx_vcpu *vcpu, u64 rip)
 {
-	u32 blocked = vmcs_read32(GUEST_INTERRUPTIBILITY_INFO);
-	unsigned long rflags;
-
-	vmcs_writel(GUEST_RIP, rip);
-	if (unlikely(blocked & BLOCKED_STI_MOVSS))
-		vmcs_write32(GUEST_INTERRUPTIBILITY_INFO,
-			     blocked & ~BLOCKED_STI_MOVSS);
-	rflags = vmcs_readl(GUEST_RFLAGS);
-	if (unlikely(rflags & X86_EFLAGS_RF))
-		vmcs_writel(GUEST_RFLAGS, rflags & ~X86_EFLAGS_RF);
-	if (unlikely(rflags & X86_EFLAGS_TF))
-		vtx_event_pend_step();
+	retire(rip);
 }
 
 /**
@@ -193,8 +198,8 @@ u64 vtx_next_rip(u64 rip, u32 len)
  */
 int vtx_skip_insn(struct vtx_vcpu *vcpu)
 {
-	vtx_retire(vcpu, vtx_next_rip(vmcs_readl(GUEST_RIP),
-				      vmcs_read32(VM_EXIT_INSTRUCTION_LEN)));
+	retire(vtx_next_rip(vmcs_readl(GUEST_RIP),
+			    vmcs_read32(VM_EXIT_INSTRUCTION_LEN)));
 	return VTX_RESUME;
 }
 
@@ -282,35 +287,19 @@ static void take_waiting(struct vtx_event *e)
 	}
 }
 
-/**
- * vtx_event_inject() - write the VM-entry interruption fields
- * @vcpu: the vCPU; VMCS current
- *
- * Context: IRQs off, nothing between here and VM entry can fail: the CPU clears
- * the valid bit at VM exit.
- */
-void vtx_event_inject(struct vtx_vcpu *vcpu)
+/* The valid bit is cleared by the CPU at VM exit. */
+static void inject(struct vtx_event *e)
 {
-	struct vtx_event *e = &vcpu->event;
-
-	if (!e->info)
-		take_waiting(e);
-	if (e->info) {
-		if (e->info & INTR_INFO_DELIVER_CODE_MASK)
-			vmcs_write32(VM_ENTRY_EXCEPTION_ERROR_CODE, e->error);
-		vmcs_write32(VM_ENTRY_INSTRUCTION_LEN, e->insn_len);
-		vmcs_write32(VM_ENTRY_INTR_INFO_FIELD, e->info);
-		e->info = 0;
-	}
+	if (e->info & INTR_INFO_DELIVER_CODE_MASK)
+		vmcs_write32(VM_ENTRY_EXCEPTION_ERROR_CODE, e->error);
+	vmcs_write32(VM_ENTRY_INSTRUCTION_LEN, e->insn_len);
+	vmcs_write32(VM_ENTRY_INTR_INFO_FIELD, e->info);
+	e->info = 0;
 }
 
-/**
- * vtx_event_update_windows() - exit as soon as what waits can be delivered
- * @vcpu: the vCPU; VMCS current
- */
-void vtx_event_update_windows(struct vtx_vcpu *vcpu)
+/* Exit as soon as what still waits can be delivered. */
+static void update_windows(struct vtx_event *e)
 {
-	struct vtx_event *e = &vcpu->event;
 	u32 want = 0;
 
 	/*
@@ -326,4 +315,21 @@ void vtx_event_update_windows(struct vtx_vcpu *vcpu)
 		return;
 	e->window = want;
 	vmcs_write32(CPU_BASED_VM_EXEC_CONTROL, vtx_caps.cpu | want);
+}
+
+/**
+ * vtx_event_prepare() - write the VM-entry interruption fields and the windows
+ * @vcpu: the vCPU; VMCS current
+ *
+ * Context: IRQs off, nothing between here and VM entry can fail.
+ */
+void vtx_event_prepare(struct vtx_vcpu *vcpu)
+{
+	struct vtx_event *e = &vcpu->event;
+
+	if (!e->info)
+		take_waiting(e);
+	if (e->info)
+		inject(e);
+	update_windows(e);
 }

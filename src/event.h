@@ -21,21 +21,15 @@ int vtx_skip_insn(struct vtx_vcpu *vcpu);
 
 void vtx_event_save_vectoring(struct vtx_vcpu *vcpu, u32 idt_info);
 void vtx_event_unwind(struct vtx_vcpu *vcpu);
-void vtx_event_inject(struct vtx_vcpu *vcpu);
-void vtx_event_update_windows(struct vtx_vcpu *vcpu);
+void vtx_event_prepare(struct vtx_vcpu *vcpu);
 bool vtx_event_irq_allowed(const struct vtx_vcpu *vcpu);
 
-/* Is there anything that vtx_event_inject() has to look at? */
-static inline bool vtx_event_waiting(const struct vtx_vcpu *vcpu)
+/* Does VM entry need vtx_event_prepare()? Mostly not, hence one branch. */
+static inline bool vtx_event_due(const struct vtx_vcpu *vcpu)
 {
-	return vcpu->event.info || vcpu->event.nmi || vcpu->event.irq >= 0;
-}
+	const struct vtx_event *e = &vcpu->event;
 
-/* Can the window-exiting controls be other than they are? */
-static inline bool vtx_event_wants_window(const struct vtx_vcpu *vcpu)
-{
-	return vcpu->event.nmi || vcpu->event.irq >= 0 ||
-	       vcpu->event.user_window || vcpu->event.window;
+	return e->info | e->nmi | (e->irq >= 0) | e->user_window | e->window;
 }
 
 #endif /* _VTX_EVENT_H */

@@ -2,16 +2,20 @@
 /*
  * exit.c - why the guest came out, and what to do about it
  *
- * Owns the table of all exit reasons and the small handlers. Two kinds:
+ * Owns the table of all exit reasons and the small handlers. Three kinds:
  *
- *	fast	called by the run loop where it stands: preemption off, VMCS
- *		current, guest FPU and MSRs in the CPU. May not sleep.
+ *	fast	called with IRQs off, VMCS current, guest FPU and MSRs in the
+ *		CPU, a few instructions after the exit.
+ *	atomic	the same with IRQs on: may take ept_lock.
  *	slow	called after the run loop has given all that back, with exit
  *		information in vcpu->exit. May sleep; brackets its accesses to
  *		the VMCS with vtx_vcpu_load() and vtx_vcpu_put().
  *
  * A handler returns VTX_RESUME (into the guest again), VTX_TO_USER (vcpu->run
- * is filled in), a negative errno for KVM_RUN; a fast one also VTX_SLOW.
+ * is filled in), a negative errno for KVM_RUN. A fast one also VTX_AROUND: into
+ * the guest, but through all checks of an entry, since an interrupt waits or
+ * debug, XCR0, paging or CPU state has changed; VTX_ATOMIC or VTX_SLOW: call the
+ * other handler, as an atomic one may, too.
  *
  * SDM vol. 3 "VM-Exit Information Fields", appendix "VMX Basic Exit Reasons".
  */
@@ -21,7 +25,9 @@
 #include <linux/kernel.h>
 #include <linux/kvm_para.h>
 
+#include <asm/mce.h>
 #include <asm/processor-flags.h>
+#include <asm/ptrace.h>
 
 #include "cpuid.h"
 #include "cr.h"
@@ -69,21 +75,33 @@ static void handle_db(struct vtx_vcpu *vcpu, u32 info)
 	vtx_queue_db(vcpu, vmcs_readl(EXIT_QUALIFICATION) & VTX_DR6_CONDITIONS);
 }
 
+/* The machine check hit the guest; the handler may kill this process for it. */
+static int forward_machine_check(void)
+{
+	struct pt_regs regs = {
+		.cs = 3,	/* fake ring 3, whatever the guest ran on */
+		.flags = X86_EFLAGS_IF,
+	};
+
+	do_machine_check(&regs);
+	return VTX_AROUND;
+}
+
 /* Exceptions that vtx intercepts to look at, not to keep. */
 static int handle_exception(struct vtx_vcpu *vcpu)
 {
 	u32 info = vmcs_read32(VM_EXIT_INTR_INFO);
-	u8 vector = info & INTR_INFO_VECTOR_MASK;
 
-	/* Host NMIs and machine checks were served by the run loop. */
-	if ((info & INTR_INFO_INTR_TYPE_MASK) == INTR_TYPE_NMI_INTR ||
-	    vector == MC_VECTOR)
-		return VTX_RESUME;
+	/* The run loop has called the host's handler. */
+	if ((info & INTR_INFO_INTR_TYPE_MASK) == INTR_TYPE_NMI_INTR)
+		return VTX_AROUND;
 	reblock_nmi(info);
-	switch (vector) {
+	switch (info & INTR_INFO_VECTOR_MASK) {
+	case MC_VECTOR:
+		return forward_machine_check();
 	case DB_VECTOR:
 		handle_db(vcpu, info);
-		return VTX_RESUME;
+		return VTX_AROUND;
 	case AC_VECTOR:
 		vtx_queue_exception_error(vcpu, AC_VECTOR,
 					  vmcs_read32(VM_EXIT_INTR_ERROR_CODE));
@@ -93,7 +111,13 @@ static int handle_exception(struct vtx_vcpu *vcpu)
 	}
 }
 
+/* External interrupts: their handler runs as soon as IRQs are on. */
 static int handle_nothing(struct vtx_vcpu *vcpu)
+{
+	return VTX_AROUND;
+}
+
+static int handle_nothing_slow(struct vtx_vcpu *vcpu)
 {
 	return VTX_RESUME;
 }
@@ -111,6 +135,11 @@ static int handle_interrupt_window(struct vtx_vcpu *vcpu)
 		return VTX_RESUME;
 	vcpu->run->exit_reason = KVM_EXIT_IRQ_WINDOW_OPEN;
 	return VTX_TO_USER;
+}
+
+static int handle_slow(struct vtx_vcpu *vcpu)
+{
+	return VTX_SLOW;
 }
 
 /* Hardware task switches have no VMX support beyond the exit: not done. */
@@ -173,17 +202,30 @@ static int handle_rdmsr(struct vtx_vcpu *vcpu)
 	return vtx_skip_insn(vcpu);
 }
 
-/* Slow: the swapped MSRs are loaded on the way in. */
-static int handle_wrmsr(struct vtx_vcpu *vcpu)
+static void wrmsr_exec(struct vtx_vcpu *vcpu, u32 insn_len)
 {
 	u64 data = (u32)vcpu->regs[VTX_RAX] | vcpu->regs[VTX_RDX] << 32;
 
-	vtx_vcpu_load(vcpu);
 	if (vtx_msr_set(vcpu, vcpu->regs[VTX_RCX], data, true))
 		vtx_queue_gp(vcpu);
 	else
-		vtx_retire(vcpu, vtx_next_rip(vmcs_readl(GUEST_RIP),
-					      vcpu->exit.insn_len));
+		vtx_retire(vcpu, vtx_next_rip(vmcs_readl(GUEST_RIP), insn_len));
+}
+
+static int handle_wrmsr(struct vtx_vcpu *vcpu)
+{
+	if (vtx_msr_is_swapped(vcpu->regs[VTX_RCX]))
+		return VTX_SLOW;
+	wrmsr_exec(vcpu, vmcs_read32(VM_EXIT_INSTRUCTION_LEN));
+	/* Around: a change of EFER.NXE voids translations. */
+	return (u32)vcpu->regs[VTX_RCX] == MSR_EFER ? VTX_AROUND : VTX_RESUME;
+}
+
+/* The swapped MSRs are loaded on the way in. */
+static int handle_wrmsr_slow(struct vtx_vcpu *vcpu)
+{
+	vtx_vcpu_load(vcpu);
+	wrmsr_exec(vcpu, vcpu->exit.insn_len);
 	vtx_vcpu_put(vcpu);
 	return VTX_RESUME;
 }
@@ -211,12 +253,18 @@ static int handle_xsetbv(struct vtx_vcpu *vcpu)
 		return VTX_RESUME;
 	}
 	vcpu->xcr0 = xcr0;
-	return vtx_skip_insn(vcpu);
+	vtx_skip_insn(vcpu);
+	return VTX_AROUND;
 }
 
 #define EPT_FETCH	BIT(2)
 
 static int handle_ept_violation(struct vtx_vcpu *vcpu)
+{
+	return VTX_ATOMIC;
+}
+
+static int handle_ept_violation_atomic(struct vtx_vcpu *vcpu)
 {
 	u64 qual = vmcs_readl(EXIT_QUALIFICATION);
 	int r = vtx_fault_fast(vcpu, vmcs_read64(GUEST_PHYSICAL_ADDRESS), qual);
@@ -250,13 +298,15 @@ static int handle_unknown(struct vtx_vcpu *vcpu)
 
 /**
  * struct exit_row - one exit reason
- * @fast:	see above; NULL: straight to @slow
+ * @fast:	see above
+ * @atomic:	see above
  * @slow:	see above
  * @vectoring:	the exit can interrupt the delivery of an event (SDM vol. 3
  *		"Information for VM Exits That Occur During Event Delivery")
  */
 struct exit_row {
 	int (*fast)(struct vtx_vcpu *vcpu);
+	int (*atomic)(struct vtx_vcpu *vcpu);
 	int (*slow)(struct vtx_vcpu *vcpu);
 	bool vectoring;
 };
@@ -275,7 +325,7 @@ static const struct exit_row rows[] = {
 	[6] = NEVER,	/* other SMI: likewise */
 	[EXIT_REASON_INTERRUPT_WINDOW] = { .fast = handle_interrupt_window },
 	[EXIT_REASON_NMI_WINDOW] = { .fast = handle_nothing },
-	[EXIT_REASON_TASK_SWITCH] = { .slow = handle_task_switch, .vectoring = true },
+	[EXIT_REASON_TASK_SWITCH] = { .fast = handle_slow, .slow = handle_task_switch, .vectoring = true },
 	[EXIT_REASON_CPUID] = { .fast = handle_cpuid },
 	[11] = UD,	/* GETSEC: CR4.SMXE is never set */
 	[EXIT_REASON_HLT] = { .fast = handle_hlt },
@@ -295,11 +345,11 @@ static const struct exit_row rows[] = {
 	[EXIT_REASON_VMOFF] = UD,
 	[EXIT_REASON_VMON] = UD,
 	/* Slow: nothing but the PDPTEs, which every entry from there loads. */
-	[EXIT_REASON_CR_ACCESS] = { .fast = vtx_exit_cr, .slow = handle_nothing },
+	[EXIT_REASON_CR_ACCESS] = { .fast = vtx_exit_cr, .slow = handle_nothing_slow },
 	[EXIT_REASON_DR_ACCESS] = { .fast = vtx_exit_dr },
 	[EXIT_REASON_IO_INSTRUCTION] = { .fast = vtx_pio_exit, .slow = vtx_pio_exit_string },
 	[EXIT_REASON_MSR_READ] = { .fast = handle_rdmsr },
-	[EXIT_REASON_MSR_WRITE] = { .slow = handle_wrmsr },
+	[EXIT_REASON_MSR_WRITE] = { .fast = handle_wrmsr, .slow = handle_wrmsr_slow },
 	[EXIT_REASON_INVALID_STATE] = NEVER,	/* has bit 31 set */
 	[EXIT_REASON_MSR_LOAD_FAIL] = NEVER,	/* likewise */
 	[35] = NEVER,	/* reserved */
@@ -316,6 +366,7 @@ static const struct exit_row rows[] = {
 	[EXIT_REASON_GDTR_IDTR] = NEVER,
 	[EXIT_REASON_LDTR_TR] = NEVER,
 	[EXIT_REASON_EPT_VIOLATION] = { .fast = handle_ept_violation,
+					.atomic = handle_ept_violation_atomic,
 					.slow = handle_ept_violation_slow,
 					.vectoring = true },
 	[EXIT_REASON_EPT_MISCONFIG] = NEVER,	/* ept_entry.h makes none */
@@ -366,39 +417,62 @@ static void save_vectoring(struct vtx_vcpu *vcpu)
 		vtx_event_save_vectoring(vcpu, info);
 }
 
+/* An exception while delivering #DF, found by whoever queued it. */
+static int check_shutdown(struct vtx_vcpu *vcpu, int r)
+{
+	if (likely(!vcpu->event.shutdown))
+		return r;
+	vcpu->event.shutdown = false;
+	vcpu->event.info = 0;
+	return handle_triple_fault(vcpu);
+}
+
+/* SDM vol. 3 "VM-Entry Failures During or After Loading Guest State". */
+static noinline int handle_failed_entry(struct vtx_vcpu *vcpu)
+{
+	if ((u16)vcpu->exit.reason == EXIT_REASON_MCE_DURING_VMENTRY)
+		forward_machine_check();
+	return vtx_fail_entry(vcpu, vcpu->exit.reason);
+}
+
 /**
- * vtx_exit_fast() - handle the exit in vcpu->exit.reason if that needs no sleep
+ * vtx_exit_fast() - handle the exit in vcpu->exit.reason on the spot
  * @vcpu: the vCPU
  *
- * Context: preemption off, IRQs on, VMCS current since the exit.
+ * Context: IRQs off, VMCS current since the exit.
  * Return: see the head of this file.
  */
 int vtx_exit_fast(struct vtx_vcpu *vcpu)
 {
 	const struct exit_row *row;
-	int r;
 
 	if (unlikely(vcpu->exit.reason & VMX_EXIT_REASONS_FAILED_VMENTRY))
-		return vtx_fail_entry(vcpu, vcpu->exit.reason);
+		return handle_failed_entry(vcpu);
+	/* A failed entry leaves the launch state: SDM vol. 3 "VM Entries". */
+	vcpu->vmcs.launched = true;
 	row = row_of(vcpu);
 	if (row->vectoring)
 		save_vectoring(vcpu);
-	if (!row->fast)
-		return VTX_SLOW;
-	r = row->fast(vcpu);
-	if (unlikely(vcpu->event.shutdown)) {
-		vcpu->event.shutdown = false;
-		vcpu->event.info = 0;
-		return handle_triple_fault(vcpu);
-	}
-	return r;
+	return check_shutdown(vcpu, row->fast(vcpu));
+}
+
+/**
+ * vtx_exit_atomic() - handle an exit that takes spinlocks
+ * @vcpu: the vCPU
+ *
+ * Context: preemption off, IRQs on, VMCS current since the exit.
+ * Return: see the head of this file.
+ */
+int vtx_exit_atomic(struct vtx_vcpu *vcpu)
+{
+	return row_of(vcpu)->atomic(vcpu);
 }
 
 /**
  * vtx_exit_snapshot() - save what a slow handler needs of the VMCS
  * @vcpu: the vCPU
  *
- * Context: as vtx_exit_fast(), after it returned VTX_SLOW.
+ * Context: VMCS current since the exit; a handler returned VTX_SLOW.
  */
 void vtx_exit_snapshot(struct vtx_vcpu *vcpu)
 {
@@ -416,12 +490,5 @@ void vtx_exit_snapshot(struct vtx_vcpu *vcpu)
  */
 int vtx_exit_slow(struct vtx_vcpu *vcpu)
 {
-	int r = row_of(vcpu)->slow(vcpu);
-
-	if (unlikely(vcpu->event.shutdown)) {
-		vcpu->event.shutdown = false;
-		vcpu->event.info = 0;
-		return handle_triple_fault(vcpu);
-	}
-	return r;
+	return check_shutdown(vcpu, row_of(vcpu)->slow(vcpu));
 }

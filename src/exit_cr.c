@@ -75,7 +75,8 @@ static int mov_to_cr(struct vtx_vcpu *vcpu, unsigned int cr, u64 value)
 		return VTX_RESUME;
 	}
 	vtx_skip_insn(vcpu);
-	return vcpu->pdptes_stale ? VTX_SLOW : VTX_RESUME;
+	/* Around: the flush that the instruction implies is due. */
+	return vcpu->pdptes_stale ? VTX_SLOW : VTX_AROUND;
 }
 
 /**
@@ -146,7 +147,7 @@ static u64 get_dr(const struct vtx_vcpu *vcpu, unsigned int dr)
  * SDM vol. 3 "Exits Due to MOV DR": the exit comes before the checks for
  * CR4.DE, CPL and general detect, which are therefore made here.
  *
- * Return: VTX_RESUME.
+ * Return: VTX_RESUME or VTX_AROUND.
  */
 int vtx_exit_dr(struct vtx_vcpu *vcpu)
 {
@@ -163,7 +164,7 @@ int vtx_exit_dr(struct vtx_vcpu *vcpu)
 	}
 	if (vcpu->dr7 & VTX_DR7_GD) {
 		vtx_queue_db(vcpu, VTX_DR6_BD);
-		return VTX_RESUME;
+		return VTX_AROUND;
 	}
 	if (dr == 4 || dr == 5)
 		dr += 2;
@@ -173,5 +174,6 @@ int vtx_exit_dr(struct vtx_vcpu *vcpu)
 		vtx_queue_gp(vcpu);
 		return VTX_RESUME;
 	}
-	return vtx_skip_insn(vcpu);
+	vtx_skip_insn(vcpu);
+	return VTX_AROUND;
 }

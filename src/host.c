@@ -270,7 +270,7 @@ static void save_segments(struct vtx_host *host)
 	store_ldt(host->ldt_sel);
 	native_store_gdt(&host->gdt);
 	store_idt(&host->idt);
-	rdmsrl(MSR_FS_BASE, fs_base);
+	fs_base = __rdmsr(MSR_FS_BASE);
 	if (fs_base != host->fs_base) {
 		host->fs_base = fs_base;
 		vmcs_writel(HOST_FS_BASE, fs_base);
@@ -403,6 +403,17 @@ static void load_guest_debugregs(struct vtx_vcpu *vcpu)
 }
 
 /**
+ * vtx_host_straight() - may VM entries follow one another without
+ * vtx_host_before_entry() in between, as long as IRQs are off?
+ *
+ * Return: false if the L1D has to be flushed at every one.
+ */
+bool vtx_host_straight(void)
+{
+	return !l1d_flush_always;
+}
+
+/**
  * vtx_host_before_entry() - the last changes of host state before VM entry
  * @vcpu: the vCPU
  *
@@ -411,7 +422,7 @@ static void load_guest_debugregs(struct vtx_vcpu *vcpu)
 void vtx_host_before_entry(struct vtx_vcpu *vcpu)
 {
 	/* perf changes it by IPI. */
-	vcpu->host.debugctl = get_debugctlmsr();
+	vcpu->host.debugctl = __rdmsr(MSR_IA32_DEBUGCTLMSR);
 	refresh_host_fields(&vcpu->vmcs);
 	if (unlikely(vcpu->dr7 & 0xff))
 		load_guest_debugregs(vcpu);

@@ -18,4 +18,6 @@ void vtx_host_leave(struct vtx_vcpu *vcpu);
 void vtx_host_before_entry(struct vtx_vcpu *vcpu);
 void vtx_host_after_exit(struct vtx_vcpu *vcpu);
 
+bool vtx_host_straight(void);
+
 #endif /* _VTX_HOST_H */

@@ -397,6 +397,21 @@ static int set_checked(struct vtx_vcpu *vcpu, const struct guest_msr *m, u32 ind
 }
 
 /**
+ * vtx_msr_is_swapped() - is the value in the CPU while the vCPU runs?
+ * @index: RCX
+ *
+ * Return: true if a write has to end the stay in the run loop; EFER decides
+ * which of the others are swapped at all.
+ */
+bool vtx_msr_is_swapped(u32 index)
+{
+	const struct guest_msr *m = find(index);
+
+	return m && (m->kind == KIND_HW || m->kind == KIND_HW_ADDR ||
+		     m->kind == KIND_EFER);
+}
+
+/**
  * vtx_msr_set() - write an MSR
  * @vcpu:       the vCPU; VMCS current
  * @index:      RCX

@@ -9,6 +9,7 @@ struct vtx_vcpu;
 unsigned int vtx_msr_list(u32 *indices, unsigned int max);
 int vtx_msr_alloc(struct vtx_vcpu *vcpu);
 void vtx_msr_free(struct vtx_vcpu *vcpu);
+bool vtx_msr_is_swapped(u32 index);
 int vtx_msr_get(struct vtx_vcpu *vcpu, u32 index, u64 *data);
 int vtx_msr_set(struct vtx_vcpu *vcpu, u32 index, u64 data, bool from_guest);
 bool vtx_apic_base_valid(u64 data);

@@ -5,7 +5,8 @@
  * Three rings. vtx_run() may sleep; it lives until the VMM has something to do.
  * stay() keeps preemption off and the guest's FPU and MSRs in the CPU; it lives
  * until an exit needs to sleep, the VMM, the scheduler or a signal wants the
- * thread. enter() has IRQs off and is one trip into the guest.
+ * thread. trip() has IRQs off; it lives until an interrupt, or an exit that
+ * changes more than guest registers. CPUID and its like never leave it.
  *
  * Two races, both won with IRQs off: who wants this thread (signal, reschedule)
  * after the last look sends an interrupt, which is pending at VM entry and
@@ -19,8 +20,7 @@
 #include <linux/kvm_host.h>
 #include <linux/sched/signal.h>
 
-#include <asm/mce.h>
-
+#include "compat.h"
 #include "cr.h"
 #include "enter.h"
 #include "event.h"
@@ -57,7 +57,7 @@ static noinstr int into_guest_and_back(struct vtx_vcpu *vcpu)
 {
 	int failed;
 
-	guest_state_enter_irqoff();
+	vtx_guest_state_enter();
 	if (vcpu->cr2 != native_read_cr2())
 		native_write_cr2(vcpu->cr2);
 	failed = vtx_enter(vcpu->regs, vcpu->vmcs.launched, &vcpu->vmcs.host_rsp);
@@ -70,59 +70,53 @@ static noinstr int into_guest_and_back(struct vtx_vcpu *vcpu)
 	return failed;
 }
 
-static bool is_machine_check(u32 info)
+/*
+ * IRQs off. Into the guest, and again after each exit that its handler can
+ * serve on the spot: nothing that vtx_tlb_enter() and vtx_host_before_entry()
+ * looked at changes meanwhile, and whoever wants this CPU has an interrupt
+ * pending, which ends the next entry at once. Not so an entry that injects: its
+ * delivery can exit before any interrupt is looked at, for ever if the guest
+ * arranges that. IRQs must come on in between. Return: as exit handlers.
+ */
+static int trip(struct vtx_vcpu *vcpu)
 {
-	return (info & INTR_INFO_VECTOR_MASK) == MC_VECTOR &&
-	       (info & INTR_INFO_INTR_TYPE_MASK) == INTR_TYPE_HARD_EXCEPTION;
+	const bool straight = vtx_tlb_straight() && vtx_host_straight();
+	int r;
+
+	if (unlikely(vtx_event_due(vcpu)))
+		vtx_event_prepare(vcpu);
+	do {
+		if (unlikely(into_guest_and_back(vcpu)))
+			return VTX_NO_ENTRY;
+		trace_vtx_exit(vcpu->exit.reason);
+		r = vtx_exit_fast(vcpu);
+	} while (r == VTX_RESUME && straight && !vtx_event_due(vcpu));
+	return r;
 }
 
-/* The machine check hit the guest; the handler may kill this process for it. */
-static void forward_machine_check(struct vtx_vcpu *vcpu)
-{
-	struct pt_regs regs = {
-		.cs = 3,	/* fake ring 3, whatever the guest ran on */
-		.flags = X86_EFLAGS_IF,
-	};
-
-	if ((u16)vcpu->exit.reason == EXIT_REASON_MCE_DURING_VMENTRY ||
-	    ((u16)vcpu->exit.reason == EXIT_REASON_EXCEPTION_NMI &&
-	     is_machine_check(vmcs_read32(VM_EXIT_INTR_INFO))))
-		do_machine_check(&regs);
-}
-
-/* IRQs off. Return: 0 after a VM exit, 1 if there was no VM entry. */
+/* IRQs off. Return: as exit handlers; VTX_NO_ENTRY: there was no VM entry. */
 static int enter(struct vtx_vcpu *vcpu)
 {
-	int failed;
+	int r;
 
-	if (vtx_tlb_enter(&vcpu->tlb)) {
+	if (unlikely(vtx_tlb_enter(&vcpu->tlb))) {
 		vcpu->vmcs.failed = true;
-		return 1;
+		return VTX_NO_ENTRY;
 	}
-	if (unlikely(vtx_event_waiting(vcpu)))
-		vtx_event_inject(vcpu);
 	vtx_host_before_entry(vcpu);
 	guest_timing_enter_irqoff();
 
-	failed = into_guest_and_back(vcpu);
+	r = trip(vcpu);
 
 	vtx_tlb_exit(&vcpu->tlb);
 	vtx_host_after_exit(vcpu);
-	if (likely(!failed)) {
-		/* SDM vol. 3 "VM Entries": a failed one leaves the launch state. */
-		if (!(vcpu->exit.reason & VMX_EXIT_REASONS_FAILED_VMENTRY)) {
-			vcpu->vmcs.launched = true;
-			vcpu->ran = true;
-		}
-		forward_machine_check(vcpu);
-	}
 	/* The interrupt that ended the guest's time is accounted to the guest. */
 	local_irq_enable();
 	/* STI's shadow lasts one instruction. */
 	asm volatile("nop");
 	local_irq_disable();
 	guest_timing_exit_irqoff();
-	return failed;
+	return r;
 }
 
 /* SDM vol. 3 "VM-Instruction Error Numbers". */
@@ -133,6 +127,33 @@ static int entry_failed(struct vtx_vcpu *vcpu)
 	if (vcpu->vmcs.failed)
 		return vtx_internal_error(vcpu, KVM_INTERNAL_ERROR_UNEXPECTED_EXIT_REASON);
 	return vtx_fail_entry(vcpu, vmcs_read32(VM_INSTRUCTION_ERROR));
+}
+
+/*
+ * In and out of the guest until something else is to be done. Return: as exit
+ * handlers; VTX_RESUME: come back after whoever wants the thread.
+ */
+static int stay(struct vtx_vcpu *vcpu)
+{
+	int r;
+
+	do {
+		local_irq_disable();
+		if (__xfer_to_guest_mode_work_pending()) {
+			local_irq_enable();
+			return VTX_RESUME;
+		}
+		r = enter(vcpu);
+		local_irq_enable();
+		if (unlikely(r == VTX_NO_ENTRY))
+			return entry_failed(vcpu);
+		if (r == VTX_ATOMIC)
+			r = vtx_exit_atomic(vcpu);
+	} while (r == VTX_RESUME || r == VTX_AROUND);
+
+	if (r == VTX_SLOW)
+		vtx_exit_snapshot(vcpu);
+	return r;
 }
 
 /*
@@ -154,36 +175,6 @@ static int do_host_work(struct vtx_vcpu *vcpu)
 	return r;
 }
 
-/*
- * In and out of the guest until something else is to be done. Return: as exit
- * handlers; VTX_RESUME: come back after whoever wants the thread.
- */
-static int stay(struct vtx_vcpu *vcpu)
-{
-	int r;
-
-	do {
-		if (unlikely(vtx_event_wants_window(vcpu)))
-			vtx_event_update_windows(vcpu);
-		local_irq_disable();
-		if (__xfer_to_guest_mode_work_pending() || !vtx_root_cpu_on(smp_processor_id())) {
-			local_irq_enable();
-			return VTX_RESUME;
-		}
-		r = enter(vcpu);
-		local_irq_enable();
-		if (unlikely(r))
-			return entry_failed(vcpu);
-
-		trace_vtx_exit(vcpu->exit.reason);
-		r = vtx_exit_fast(vcpu);
-	} while (r == VTX_RESUME);
-
-	if (r == VTX_SLOW)
-		vtx_exit_snapshot(vcpu);
-	return r;
-}
-
 /* One stay, between borrowing the host's state and giving it back. */
 static int visit(struct vtx_vcpu *vcpu)
 {
@@ -202,6 +193,7 @@ static int visit(struct vtx_vcpu *vcpu)
 	}
 	vtx_host_enter(vcpu);
 	r = stay(vcpu);
+	vcpu->ran |= vcpu->vmcs.launched;
 	vtx_host_leave(vcpu);
 	preempt_enable();
 	return r;

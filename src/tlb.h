@@ -158,6 +158,20 @@ static inline int vtx_tlb_enter(struct vtx_tlb_vcpu *vcpu)
 }
 
 /**
+ * vtx_tlb_straight() - may VM entries follow one another between one
+ * vtx_tlb_enter() and its vtx_tlb_exit()?
+ *
+ * Interrupts stay off, so nothing but a change of the guest's registers from
+ * here can make a flush due, and who wants one waits for vtx_tlb_exit().
+ *
+ * Return: false if the policy wants a flush at each entry.
+ */
+static inline bool vtx_tlb_straight(void)
+{
+	return READ_ONCE(vtx_tlb_policy) != VTX_TLB_ALWAYS;
+}
+
+/**
  * vtx_tlb_exit() - after VM exit: flushers need not wait for this CPU any more
  * @vcpu: what vtx_tlb_enter() returned 0 for
  *

@@ -126,7 +126,7 @@ void vtx_vmcs_free(struct vtx_vmcs *vmcs)
 }
 
 /**
- * vtx_vmcs_load() - make the VMCS current on this CPU
+ * vtx_vmcs_make_current() - make the VMCS current that is not
  * @vmcs: the VMCS
  *
  * Context: preemption off, IRQs on.
@@ -135,15 +135,13 @@ void vtx_vmcs_free(struct vtx_vmcs *vmcs)
  * in VMX operation (it is going offline, or the machine down); -EIO if the CPU
  * refuses the VMCS.
  */
-int vtx_vmcs_load(struct vtx_vmcs *vmcs)
+int vtx_vmcs_make_current(struct vtx_vmcs *vmcs)
 {
 	int cpu = smp_processor_id();
 	bool moved = vmcs->cpu != cpu;
 	unsigned long flags;
 	int r = -EAGAIN;
 
-	if (this_cpu_read(vtx_current_vmcs) == vmcs)
-		return 0;
 	if (moved)
 		clear(vmcs);
 

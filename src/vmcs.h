@@ -41,7 +41,21 @@ DECLARE_PER_CPU(struct vtx_vmcs *, vtx_current_vmcs);
 int vtx_vmcs_setup(void);
 int vtx_vmcs_alloc(struct vtx_vmcs *vmcs);
 void vtx_vmcs_free(struct vtx_vmcs *vmcs);
-int vtx_vmcs_load(struct vtx_vmcs *vmcs);
+int vtx_vmcs_make_current(struct vtx_vmcs *vmcs);
 void vtx_vmcs_clear_cpu(void);
+
+/**
+ * vtx_vmcs_load() - make the VMCS current on this CPU
+ * @vmcs: the VMCS
+ *
+ * Context: preemption off, IRQs on.
+ * Return: as vtx_vmcs_make_current(); 0 if it is current already.
+ */
+static inline int vtx_vmcs_load(struct vtx_vmcs *vmcs)
+{
+	if (likely(this_cpu_read(vtx_current_vmcs) == vmcs))
+		return 0;
+	return vtx_vmcs_make_current(vmcs);
+}
 
 #endif /* _VTX_VMCS_H */

@@ -222,6 +222,7 @@ struct vtx_host {
  * @mcg:	[v] machine-check bank registers
  * @cpuid:	[v] what the guest sees
  * @nr_cpuid:	[v] entries of it
+ * @cpuid_last:	[v] the entry that the guest asked for last
  * @cstar:	[v] IA32_CSTAR, which no Intel CPU uses
  * @cr4_allowed: [v] CR4 bits that the guest may set, from @cpuid
  * @ran:	[v] the vCPU has entered the guest: CPUID is fixed
@@ -261,6 +262,7 @@ struct vtx_vcpu {
 	u64 *sw_msrs;
 	struct kvm_cpuid_entry2 *cpuid;
 	unsigned int nr_cpuid;
+	const struct kvm_cpuid_entry2 *cpuid_last;
 	u64 cstar;
 	u64 cr4_allowed;
 	bool ran;
@@ -281,7 +283,10 @@ struct vtx_vcpu {
 enum {
 	VTX_TO_USER = 0,
 	VTX_RESUME = 1,
-	VTX_SLOW = 2,
+	VTX_AROUND = 2,
+	VTX_ATOMIC = 3,
+	VTX_SLOW = 4,
+	VTX_NO_ENTRY = 5,
 };
 
 #endif /* _VTX_H */
