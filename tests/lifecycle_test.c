@@ -150,7 +150,7 @@ TEST(vm_killed_lifecycles_leave_memory_as_before)
 			struct vm m;
 
 			vm_create(&m);
-			vm_start(&m, MODE_REAL, spin16);
+			vm_start_spin(&m);
 			for (;;)
 				vm_run(&m);
 		}

@@ -86,7 +86,7 @@ TEST_F(vm, timer_signal_stops_spinning_guest)
 	uint64_t before;
 
 	handle(SIGALRM, count_signal, 0);
-	vm_start(&self->m, MODE_REAL, spin16);
+	vm_start_spin(&self->m);
 	start_timer(20000);
 	EXPECT_EQ(-EINTR, vm_run(&self->m));
 	EXPECT_EQ(KVM_EXIT_INTR, self->m.run->exit_reason);
@@ -98,22 +98,11 @@ TEST_F(vm, timer_signal_stops_spinning_guest)
 	EXPECT_LT(before, vm_regs(&self->m).rax);
 }
 
-TEST_F(vm, timer_signal_stops_guest_with_interrupts_enabled)
-{
-	handle(SIGALRM, count_signal, 0);
-	vm_start(&self->m, MODE_REAL, spin16);
-	vm_set_interruptible(&self->m);
-	start_timer(20000);
-	EXPECT_EQ(-EINTR, vm_run(&self->m));
-	EXPECT_EQ(1, self->m.run->if_flag);
-	EXPECT_EQ(1, signals_seen);
-}
-
 TEST_F(vm, timer_signal_handler_prevents_next_run)
 {
 	run_to_stop = self->m.run;
 	handle(SIGALRM, stop_run, 0);
-	vm_start(&self->m, MODE_REAL, spin16);
+	vm_start_spin(&self->m);
 	start_timer(20000);
 	EXPECT_EQ(-EINTR, vm_run(&self->m));
 	EXPECT_EQ(-EINTR, vm_run(&self->m));
@@ -123,7 +112,7 @@ TEST_F(vm, timer_signal_handler_prevents_next_run)
 TEST_F(vm, run_is_never_restarted)
 {
 	handle(SIGALRM, count_signal, SA_RESTART);
-	vm_start(&self->m, MODE_REAL, spin16);
+	vm_start_spin(&self->m);
 	start_timer(20000);
 	EXPECT_EQ(-EINTR, vm_run(&self->m));
 	EXPECT_EQ(1, signals_seen);
@@ -170,7 +159,7 @@ TEST_F(vm, signal_to_thread_stops_it)
 	pthread_t thread;
 
 	handle(SIGUSR1, count_signal, 0);
-	vm_start(&self->m, MODE_REAL, spin16);
+	vm_start_spin(&self->m);
 	ASSERT_EQ(0, pthread_create(&thread, NULL, run_vcpu, &s));
 	usleep(20000);
 	ASSERT_EQ(0, pthread_kill(thread, SIGUSR1));
@@ -194,7 +183,7 @@ TEST_F(vm, vcpu_ioctl_waits_for_running_vcpu)
 	double start;
 
 	handle(SIGUSR1, count_signal, 0);
-	vm_start(&self->m, MODE_REAL, spin16);
+	vm_start_spin(&self->m);
 	ASSERT_EQ(0, pthread_create(&runner, NULL, run_vcpu, &s));
 	usleep(20000);
 	start = now();
@@ -247,7 +236,7 @@ TEST_F(vm, sigkill_during_run_ends_process)
 			struct vm m;
 
 			vm_create(&m);
-			vm_start(&m, MODE_REAL, spin16);
+			vm_start_spin(&m);
 			for (;;)
 				vm_run(&m);
 		}

@@ -213,7 +213,11 @@ void vm_trap_return(struct vm *vm, uint64_t ip)
 	memcpy(vm->ram + vm_regs(vm).rsp + 2 * width, &ip, width);
 }
 
-/* The guest runs with RFLAGS.IF set; host interrupts must exit either way. */
+/*
+ * Lets the guest run with RFLAGS.IF set. The processor exits for host interrupts
+ * either way; Bochs forgets one that is pending when a guest with IF = 0 is
+ * entered, so a guest that spins and is to be interrupted must be started so.
+ */
 void vm_set_interruptible(struct vm *vm)
 {
 	struct kvm_regs regs = vm_regs(vm);

@@ -111,6 +111,12 @@ int run_cell(struct vm *m, int index, struct trap *trap);
 	vm_enter(vm, mode, cpl);					\
 } while (0)
 
+/* A guest that never leaves by itself. */
+#define vm_start_spin(vm) do {						\
+	vm_start(vm, MODE_REAL, spin16);				\
+	vm_set_interruptible(vm);					\
+} while (0)
+
 /* Runs the vCPU; the test ends unless it comes back with this exit. */
 #define ASSERT_EXIT(reason, vm) do {					\
 	ASSERT_EQ(0, vm_run(vm));					\
