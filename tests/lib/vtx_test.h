@@ -136,6 +136,17 @@ int run_cell(struct vm *m, int index, struct trap *trap);
 	EXPECT_EQ((error), errno);					\
 } while (0)
 
+#ifdef __KSELFTEST_HARNESS_H
+/* Where there is no device, a test program as a whole is skipped. */
+static void __attribute__((constructor)) skip_without_device(void)
+{
+	if (access(device_path(), F_OK) == 0)
+		return;
+	printf("TAP version 13\n1..0 # SKIP no %s: is the module loaded?\n", device_path());
+	exit(KSFT_SKIP);
+}
+#endif
+
 /* Fixture "vm": a fresh machine in each test. */
 #define VM_FIXTURE							\
 FIXTURE(vm) { struct vm m; };						\
