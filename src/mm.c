@@ -216,10 +216,10 @@ unsigned int vtx_mm_level(struct mm_struct *mm, unsigned long hva)
 	if (pud_none(pud) || !pud_present(pud))
 		goto out;
 	level = 2;
-	if (pud_large(pud))
+	if (pud_leaf(pud))
 		goto out;
 	pmd = READ_ONCE(*pmd_offset(&pud, hva));
-	if (!pmd_present(pmd) || !pmd_large(pmd))
+	if (!pmd_present(pmd) || !pmd_leaf(pmd))
 		level = 1;
 out:
 	local_irq_restore(flags);

@@ -76,7 +76,7 @@ FIXTURE_TEARDOWN(log)
 /* The registers of payload scatter. */
 static struct kvm_regs scatter_regs(uint64_t seed, uint64_t count, uint64_t bitmap)
 {
-	return (struct kvm_regs){ .rip = CODE, .rflags = 2, .rbx = BASE, .rcx = count,
+	return (struct kvm_regs){ .rip = CODE, .rflags = 0x202, .rbx = BASE, .rcx = count,
 				  .rsi = bitmap, .r8 = seed, .r9 = PAGES - 1 };
 }
 
