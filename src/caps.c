@@ -169,6 +169,7 @@ static int choose_primary(struct vtx_caps *c)
 		return refuse("interrupt-window exiting");
 	if (!(may & CPU_BASED_NMI_WINDOW_EXITING))
 		return refuse("NMI-window exiting");
+	c->mtf = may & CPU_BASED_MONITOR_TRAP_FLAG;
 	if (must & (CPU_BASED_CR3_LOAD_EXITING | CPU_BASED_CR3_STORE_EXITING |
 		    CPU_BASED_INVLPG_EXITING | CPU_WINDOWS))
 		return refuse("true VMX controls (CR3 accesses without exits)");

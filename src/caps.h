@@ -18,6 +18,7 @@
  * @cpu2:	secondary processor-based VM-execution controls in use
  * @exit:	VM-exit controls in use
  * @entry:	VM-entry controls in use, without the IA-32e mode bit
+ * @mtf:	the monitor trap flag can be set: stepping works
  *
  * Read on one CPU by vtx_caps_init(), constant afterwards; the others must
  * be equal (vtx_caps_check_cpu()).
@@ -35,6 +36,7 @@ struct vtx_caps {
 	u32 cpu2;
 	u32 exit;
 	u32 entry;
+	u32 mtf;
 };
 
 extern struct vtx_caps vtx_caps;

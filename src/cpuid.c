@@ -32,7 +32,7 @@
 		   F(AES) | F(XSAVE) | F(AVX) | F(F16C) | F(RDRAND))
 #define LEAF1_EDX (F(FPU) | F(VME) | F(DE) | F(PSE) | F(TSC) | F(MSR) |		\
 		   F(PAE) | F(MCE) | F(CX8) | F(APIC) | F(SEP) | F(MTRR) |	\
-		   F(PGE) | F(CMOV) | F(PAT) | F(PSE36) | F(CLFLUSH) |		\
+		   F(PGE) | F(MCA) | F(CMOV) | F(PAT) | F(PSE36) | F(CLFLUSH) |		\
 		   F(MMX) | F(FXSR) | F(XMM) | F(XMM2) | F(SELFSNOOP))
 #define LEAF7_EBX (F(FSGSBASE) | F(TSC_ADJUST) | F(BMI1) | F(AVX2) |		\
 		   F(SMEP) | F(BMI2) | F(ERMS) | F(INVPCID) | F(AVX512F) |	\

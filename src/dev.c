@@ -12,6 +12,7 @@
 #include <linux/uaccess.h>
 
 #include "cpuid.h"
+#include "mce.h"
 #include "msr.h"
 #include "tlb_report.h"
 #include "vm.h"
@@ -47,7 +48,8 @@ out:
 
 #define MAX_MSRS 128
 
-static int ioctl_msr_index_list(struct kvm_msr_list __user *user)
+static int ioctl_msr_list(struct kvm_msr_list __user *user,
+			  unsigned int (*list)(u32 *indices, unsigned int max))
 {
 	struct kvm_msr_list head;
 	unsigned int n, room;
@@ -60,7 +62,7 @@ static int ioctl_msr_index_list(struct kvm_msr_list __user *user)
 	if (!indices)
 		return -ENOMEM;
 	room = head.nmsrs;
-	n = vtx_msr_list(indices, MAX_MSRS);
+	n = list(indices, MAX_MSRS);
 	head.nmsrs = n;
 	if (copy_to_user(user, &head, sizeof(head)))
 		r = -EFAULT;
@@ -70,6 +72,35 @@ static int ioctl_msr_index_list(struct kvm_msr_list __user *user)
 		r = -EFAULT;
 	kfree(indices);
 	return r;
+}
+
+/* KVM_GET_MSRS on the system: what guests can be given. */
+static int ioctl_feature_msrs(struct kvm_msrs __user *user)
+{
+	struct kvm_msr_entry e;
+	struct kvm_msrs head;
+	unsigned int i;
+
+	if (copy_from_user(&head, user, sizeof(head)))
+		return -EFAULT;
+	if (head.nmsrs >= 256)
+		return -E2BIG;
+	for (i = 0; i < head.nmsrs; i++) {
+		if (copy_from_user(&e, &user->entries[i], sizeof(e)))
+			return -EFAULT;
+		if (vtx_msr_feature(e.index, &e.data))
+			break;
+		if (copy_to_user(&user->entries[i], &e, sizeof(e)))
+			return -EFAULT;
+	}
+	return i;
+}
+
+static int ioctl_mce_cap(u64 __user *user)
+{
+	u64 cap = vtx_mce_supported();
+
+	return copy_to_user(user, &cap, sizeof(cap)) ? -EFAULT : 0;
 }
 
 static long dev_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
@@ -89,7 +120,13 @@ static long dev_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	case KVM_GET_SUPPORTED_CPUID:
 		return ioctl_supported_cpuid(user);
 	case KVM_GET_MSR_INDEX_LIST:
-		return ioctl_msr_index_list(user);
+		return ioctl_msr_list(user, vtx_msr_list);
+	case KVM_GET_MSR_FEATURE_INDEX_LIST:
+		return ioctl_msr_list(user, vtx_msr_feature_list);
+	case KVM_GET_MSRS:
+		return ioctl_feature_msrs(user);
+	case KVM_X86_GET_MCE_CAP_SUPPORTED:
+		return ioctl_mce_cap(user);
 	case VTX_GET_INFO:
 	case VTX_GET_TLB_STATS:
 		return vtx_tlb_ioctl(cmd, user, NULL, NULL);

@@ -124,9 +124,52 @@ void vtx_queue_db(struct vtx_vcpu *vcpu, u64 dr6)
 	vcpu->dr6 = (vcpu->dr6 & ~0xfULL) | dr6;
 	if (vcpu->dr7 & VTX_DR7_GD) {
 		vcpu->dr7 &= ~VTX_DR7_GD;
-		vmcs_writel(GUEST_DR7, vcpu->dr7);
+		vtx_dr_update(vcpu);
 	}
 	queue(vcpu, DB_VECTOR, false, 0);
+}
+
+/**
+ * vtx_queue_bp() - #BP on behalf of INT3
+ * @vcpu: the vCPU; VMCS current
+ * @len:  length of the instruction that the handler returns behind
+ */
+void vtx_queue_bp(struct vtx_vcpu *vcpu, u32 len)
+{
+	vcpu->event.info = BP_VECTOR | INTR_TYPE_SOFT_EXCEPTION | INTR_INFO_VALID_MASK;
+	vcpu->event.insn_len = len ? len : 1;
+}
+
+/**
+ * vtx_event_restore() - an exception as vtx_get_events() reported it
+ * @vcpu:      the vCPU; VMCS current
+ * @vector:    exception vector
+ * @has_error: with error code
+ * @error:     it
+ */
+void vtx_event_restore(struct vtx_vcpu *vcpu, u8 vector, bool has_error, u32 error)
+{
+	vcpu->event.info = vector | INTR_TYPE_HARD_EXCEPTION | INTR_INFO_VALID_MASK;
+	vcpu->event.error = error;
+	if (has_error && (vmcs_readl(GUEST_CR0) & X86_CR0_PE))
+		vcpu->event.info |= INTR_INFO_DELIVER_CODE_MASK;
+}
+
+/**
+ * vtx_dr_update() - the guest's debug registers or their use have changed
+ * @vcpu: the vCPU; VMCS current
+ *
+ * What the CPU gets is the guest's, unless a debugger has taken them.
+ */
+void vtx_dr_update(struct vtx_vcpu *vcpu)
+{
+	struct vtx_debug *d = &vcpu->debug;
+
+	if (!(d->control & KVM_GUESTDBG_USE_HW_BP)) {
+		memcpy(d->db, vcpu->dr, sizeof(d->db));
+		d->dr7 = vcpu->dr7;
+	}
+	vmcs_writel(GUEST_DR7, d->dr7);
 }
 
 /**
@@ -140,7 +183,7 @@ void vtx_event_pend_step(void)
 		    vmcs_readl(GUEST_PENDING_DBG_EXCEPTIONS) | VTX_DR6_BS);
 }
 
-static __always_inline void retire(u64 rip)
+static __always_inline void retire(struct vtx_vcpu *vcpu, u64 rip)
 {
 	u32 blocked = vmcs_read32(GUEST_INTERRUPTIBILITY_INFO);
 	unsigned long rflags = vmcs_readl(GUEST_RFLAGS);
@@ -149,10 +192,11 @@ static __always_inline void retire(u64 rip)
 	if (unlikely(blocked & BLOCKED_STI_MOVSS))
 		vmcs_write32(GUEST_INTERRUPTIBILITY_INFO,
 			     blocked & ~BLOCKED_STI_MOVSS);
-	if (likely(!(rflags & (X86_EFLAGS_RF | X86_EFLAGS_TF))))
+	if (likely(!(rflags & (X86_EFLAGS_RF | X86_EFLAGS_TF)) && !vcpu->debug.control))
 		return;
 	vmcs_writel(GUEST_RFLAGS, rflags & ~X86_EFLAGS_RF);
-	if (rflags & X86_EFLAGS_TF)
+	/* The monitor trap flag does not count instructions that we execute. */
+	if ((rflags & X86_EFLAGS_TF) || (vcpu->debug.control & KVM_GUESTDBG_SINGLESTEP))
 		vtx_event_pend_step();
 }
 
@@ -167,7 +211,7 @@ static __always_inline void retire(u64 rip)
  */
 void vtx_retire(struct vtx_vcpu *vcpu, u64 rip)
 {
-	retire(rip);
+	retire(vcpu, rip);
 }
 
 /**
@@ -198,8 +242,9 @@ u64 vtx_next_rip(u64 rip, u32 len)
  */
 int vtx_skip_insn(struct vtx_vcpu *vcpu)
 {
-	retire(vtx_next_rip(vmcs_readl(GUEST_RIP),
-			    vmcs_read32(VM_EXIT_INSTRUCTION_LEN)));
+	u32 len = vmcs_read32(VM_EXIT_INSTRUCTION_LEN);
+
+	retire(vcpu, vtx_next_rip(vmcs_readl(GUEST_RIP), len));
 	return VTX_RESUME;
 }
 
@@ -262,6 +307,7 @@ void vtx_event_unwind(struct vtx_vcpu *vcpu)
 bool vtx_event_irq_allowed(const struct vtx_vcpu *vcpu)
 {
 	return !vcpu->event.info && vcpu->event.irq < 0 &&
+	       !(vcpu->debug.control & KVM_GUESTDBG_BLOCKIRQ) &&
 	       (vmcs_readl(GUEST_RFLAGS) & X86_EFLAGS_IF) &&
 	       !(vmcs_read32(GUEST_INTERRUPTIBILITY_INFO) & BLOCKED_STI_MOVSS);
 }
@@ -297,9 +343,27 @@ static void inject(struct vtx_event *e)
 	e->info = 0;
 }
 
-/* Exit as soon as what still waits can be delivered. */
-static void update_windows(struct vtx_event *e)
+/*
+ * A CPU without the monitor trap flag steps by RFLAGS.TF, for which VM entry
+ * in a shadow of STI or MOV SS would want a #DB to be pending already.
+ */
+static void step_by_tf(struct vtx_vcpu *vcpu)
 {
+	unsigned long rflags = vmcs_readl(GUEST_RFLAGS);
+	u32 blocked = vmcs_read32(GUEST_INTERRUPTIBILITY_INFO);
+
+	if (blocked & BLOCKED_STI_MOVSS)
+		vmcs_write32(GUEST_INTERRUPTIBILITY_INFO, blocked & ~BLOCKED_STI_MOVSS);
+	if (rflags & X86_EFLAGS_TF)
+		return;
+	vmcs_writel(GUEST_RFLAGS, rflags | X86_EFLAGS_TF);
+	vcpu->debug.tf = true;
+}
+
+/* Exit as soon as what still waits can be delivered, at each step of a debugger. */
+static void update_windows(struct vtx_vcpu *vcpu)
+{
+	struct vtx_event *e = &vcpu->event;
 	u32 want = 0;
 
 	/*
@@ -311,6 +375,14 @@ static void update_windows(struct vtx_event *e)
 			CPU_BASED_INTR_WINDOW_EXITING : CPU_BASED_NMI_WINDOW_EXITING;
 	if (e->irq >= 0 || e->user_window)
 		want |= CPU_BASED_INTR_WINDOW_EXITING;
+	if (vcpu->debug.control & KVM_GUESTDBG_BLOCKIRQ)
+		want = 0;
+	if (vcpu->debug.control & KVM_GUESTDBG_SINGLESTEP) {
+		if (vtx_caps.mtf)
+			want |= CPU_BASED_MONITOR_TRAP_FLAG;
+		else
+			step_by_tf(vcpu);
+	}
 	if (want == e->window)
 		return;
 	e->window = want;
@@ -327,9 +399,9 @@ void vtx_event_prepare(struct vtx_vcpu *vcpu)
 {
 	struct vtx_event *e = &vcpu->event;
 
-	if (!e->info)
+	if (!e->info && !(vcpu->debug.control & KVM_GUESTDBG_BLOCKIRQ))
 		take_waiting(e);
 	if (e->info)
 		inject(e);
-	update_windows(e);
+	update_windows(vcpu);
 }

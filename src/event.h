@@ -13,6 +13,9 @@ void vtx_queue_exception_error(struct vtx_vcpu *vcpu, u8 vector, u32 error);
 void vtx_queue_gp(struct vtx_vcpu *vcpu);
 void vtx_queue_pf(struct vtx_vcpu *vcpu, u64 cr2, u32 error);
 void vtx_queue_db(struct vtx_vcpu *vcpu, u64 dr6);
+void vtx_queue_bp(struct vtx_vcpu *vcpu, u32 len);
+void vtx_event_restore(struct vtx_vcpu *vcpu, u8 vector, bool has_error, u32 error);
+void vtx_dr_update(struct vtx_vcpu *vcpu);
 
 void vtx_event_pend_step(void);
 void vtx_retire(struct vtx_vcpu *vcpu, u64 rip);
@@ -29,7 +32,8 @@ static inline bool vtx_event_due(const struct vtx_vcpu *vcpu)
 {
 	const struct vtx_event *e = &vcpu->event;
 
-	return e->info | e->nmi | (e->irq >= 0) | e->user_window | e->window;
+	return e->info | e->nmi | (e->irq >= 0) | e->user_window | e->window |
+	       vcpu->debug.control;
 }
 
 #endif /* _VTX_EVENT_H */

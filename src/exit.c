@@ -31,16 +31,18 @@
 
 #include "cpuid.h"
 #include "cr.h"
+#include "debug.h"
 #include "event.h"
 #include "exit_cr.h"
 #include "exit_io.h"
+#include "exit_msr.h"
 #include "fault.h"
 #include "internal_error.h"
 #include "mmio.h"
-#include "msr.h"
 #include "vmcs_init.h"
 #include "vmx_insn.h"
 #include "vtx.h"
+#include "xstate.h"
 
 /*
  * SDM vol. 3 "Information About NMI Unblocking Due to IRET": the exit came in
@@ -100,8 +102,12 @@ static int handle_exception(struct vtx_vcpu *vcpu)
 	case MC_VECTOR:
 		return forward_machine_check();
 	case DB_VECTOR:
+		if (vtx_debug_exception(vcpu, DB_VECTOR) == VTX_TO_USER)
+			return VTX_TO_USER;
 		handle_db(vcpu, info);
 		return VTX_AROUND;
+	case BP_VECTOR:
+		return vtx_debug_exception(vcpu, BP_VECTOR);
 	case AC_VECTOR:
 		vtx_queue_exception_error(vcpu, AC_VECTOR,
 					  vmcs_read32(VM_EXIT_INTR_ERROR_CODE));
@@ -122,8 +128,16 @@ static int handle_nothing_slow(struct vtx_vcpu *vcpu)
 	return VTX_RESUME;
 }
 
-static int handle_triple_fault(struct vtx_vcpu *vcpu)
+/**
+ * vtx_exit_shutdown() - the guest's CPU has stopped for good
+ * @vcpu: the vCPU
+ *
+ * Return: VTX_TO_USER.
+ */
+int vtx_exit_shutdown(struct vtx_vcpu *vcpu)
 {
+	vcpu->event.shutdown = false;
+	vcpu->event.info = 0;
 	vcpu->run->exit_reason = KVM_EXIT_SHUTDOWN;
 	return VTX_TO_USER;
 }
@@ -189,66 +203,12 @@ static int handle_vmcall(struct vtx_vcpu *vcpu)
 	return vtx_skip_insn(vcpu);
 }
 
-static int handle_rdmsr(struct vtx_vcpu *vcpu)
-{
-	u64 data;
-
-	if (vtx_msr_get(vcpu, vcpu->regs[VTX_RCX], &data)) {
-		vtx_queue_gp(vcpu);
-		return VTX_RESUME;
-	}
-	vcpu->regs[VTX_RAX] = (u32)data;
-	vcpu->regs[VTX_RDX] = data >> 32;
-	return vtx_skip_insn(vcpu);
-}
-
-static void wrmsr_exec(struct vtx_vcpu *vcpu, u32 insn_len)
-{
-	u64 data = (u32)vcpu->regs[VTX_RAX] | vcpu->regs[VTX_RDX] << 32;
-
-	if (vtx_msr_set(vcpu, vcpu->regs[VTX_RCX], data, true))
-		vtx_queue_gp(vcpu);
-	else
-		vtx_retire(vcpu, vtx_next_rip(vmcs_readl(GUEST_RIP), insn_len));
-}
-
-static int handle_wrmsr(struct vtx_vcpu *vcpu)
-{
-	if (vtx_msr_is_swapped(vcpu->regs[VTX_RCX]))
-		return VTX_SLOW;
-	wrmsr_exec(vcpu, vmcs_read32(VM_EXIT_INSTRUCTION_LEN));
-	/* Around: a change of EFER.NXE voids translations. */
-	return (u32)vcpu->regs[VTX_RCX] == MSR_EFER ? VTX_AROUND : VTX_RESUME;
-}
-
-/* The swapped MSRs are loaded on the way in. */
-static int handle_wrmsr_slow(struct vtx_vcpu *vcpu)
-{
-	vtx_vcpu_load(vcpu);
-	wrmsr_exec(vcpu, vcpu->exit.insn_len);
-	vtx_vcpu_put(vcpu);
-	return VTX_RESUME;
-}
-
-/* SDM vol. 1 "XSETBV": x87 always, AVX needs SSE, AVX-512 all three and AVX. */
-static bool xcr0_valid(const struct vtx_vcpu *vcpu, u64 xcr0)
-{
-	const u64 avx512 = 0xe0;
-
-	if (!(xcr0 & 1) || (xcr0 & ~vtx_cpuid_xcr0(vcpu)))
-		return false;
-	if ((xcr0 & 4) && !(xcr0 & 2))
-		return false;
-	if (xcr0 & avx512)
-		return (xcr0 & avx512) == avx512 && (xcr0 & 4);
-	return true;
-}
-
 static int handle_xsetbv(struct vtx_vcpu *vcpu)
 {
 	u64 xcr0 = (u32)vcpu->regs[VTX_RAX] | vcpu->regs[VTX_RDX] << 32;
 
-	if (vtx_cpl() || (u32)vcpu->regs[VTX_RCX] || !xcr0_valid(vcpu, xcr0)) {
+	if (vtx_cpl() || (u32)vcpu->regs[VTX_RCX] ||
+	    !vtx_xcr0_valid(xcr0, vtx_cpuid_xcr0(vcpu))) {
 		vtx_queue_gp(vcpu);
 		return VTX_RESUME;
 	}
@@ -318,7 +278,7 @@ struct exit_row {
 static const struct exit_row rows[] = {
 	[EXIT_REASON_EXCEPTION_NMI] = { .fast = handle_exception, .vectoring = true },
 	[EXIT_REASON_EXTERNAL_INTERRUPT] = { .fast = handle_nothing },
-	[EXIT_REASON_TRIPLE_FAULT] = { .fast = handle_triple_fault },
+	[EXIT_REASON_TRIPLE_FAULT] = { .fast = vtx_exit_shutdown },
 	[EXIT_REASON_INIT_SIGNAL] = { .fast = handle_nothing },
 	[EXIT_REASON_SIPI_SIGNAL] = NEVER,
 	[5] = NEVER,	/* I/O SMI: dual-monitor treatment */
@@ -348,13 +308,13 @@ static const struct exit_row rows[] = {
 	[EXIT_REASON_CR_ACCESS] = { .fast = vtx_exit_cr, .slow = handle_nothing_slow },
 	[EXIT_REASON_DR_ACCESS] = { .fast = vtx_exit_dr },
 	[EXIT_REASON_IO_INSTRUCTION] = { .fast = vtx_pio_exit, .slow = vtx_pio_exit_string },
-	[EXIT_REASON_MSR_READ] = { .fast = handle_rdmsr },
-	[EXIT_REASON_MSR_WRITE] = { .fast = handle_wrmsr, .slow = handle_wrmsr_slow },
+	[EXIT_REASON_MSR_READ] = { .fast = vtx_exit_rdmsr },
+	[EXIT_REASON_MSR_WRITE] = { .fast = vtx_exit_wrmsr, .slow = vtx_exit_wrmsr_slow },
 	[EXIT_REASON_INVALID_STATE] = NEVER,	/* has bit 31 set */
 	[EXIT_REASON_MSR_LOAD_FAIL] = NEVER,	/* likewise */
 	[35] = NEVER,	/* reserved */
 	[EXIT_REASON_MWAIT_INSTRUCTION] = UD,
-	[EXIT_REASON_MONITOR_TRAP_FLAG] = NEVER,
+	[EXIT_REASON_MONITOR_TRAP_FLAG] = { .fast = vtx_debug_step },
 	[38] = NEVER,	/* reserved */
 	[EXIT_REASON_MONITOR_INSTRUCTION] = UD,
 	[EXIT_REASON_PAUSE_INSTRUCTION] = NEVER,
@@ -420,11 +380,7 @@ static void save_vectoring(struct vtx_vcpu *vcpu)
 /* An exception while delivering #DF, found by whoever queued it. */
 static int check_shutdown(struct vtx_vcpu *vcpu, int r)
 {
-	if (likely(!vcpu->event.shutdown))
-		return r;
-	vcpu->event.shutdown = false;
-	vcpu->event.info = 0;
-	return handle_triple_fault(vcpu);
+	return unlikely(vcpu->event.shutdown) ? vtx_exit_shutdown(vcpu) : r;
 }
 
 /* SDM vol. 3 "VM-Entry Failures During or After Loading Guest State". */

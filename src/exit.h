@@ -8,5 +8,6 @@ int vtx_exit_fast(struct vtx_vcpu *vcpu);
 int vtx_exit_atomic(struct vtx_vcpu *vcpu);
 void vtx_exit_snapshot(struct vtx_vcpu *vcpu);
 int vtx_exit_slow(struct vtx_vcpu *vcpu);
+int vtx_exit_shutdown(struct vtx_vcpu *vcpu);
 
 #endif /* _VTX_EXIT_H */

@@ -118,6 +118,7 @@ static int set_dr(struct vtx_vcpu *vcpu, unsigned int dr, u64 value)
 	switch (dr) {
 	case 0 ... 3:
 		vcpu->dr[dr] = value;
+		vtx_dr_update(vcpu);
 		return 0;
 	case 6:
 		if (dr_high(value))
@@ -128,7 +129,7 @@ static int set_dr(struct vtx_vcpu *vcpu, unsigned int dr, u64 value)
 		if (dr_high(value))
 			return -EINVAL;
 		vcpu->dr7 = (value & VTX_DR7_WRITABLE) | VTX_DR7_FIXED;
-		vmcs_writel(GUEST_DR7, vcpu->dr7);
+		vtx_dr_update(vcpu);
 		return 0;
 	}
 }

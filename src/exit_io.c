@@ -18,6 +18,7 @@
 
 #include <asm/processor-flags.h>
 
+#include "bus.h"
 #include "cr.h"
 #include "event.h"
 #include "gwalk.h"
@@ -54,7 +55,7 @@ static int to_user(struct vtx_vcpu *vcpu, u64 qual)
  * vtx_pio_exit() - IN, OUT; the string forms are left to the slow handler
  * @vcpu: the vCPU; VMCS current since the exit
  *
- * Return: VTX_TO_USER or VTX_SLOW.
+ * Return: VTX_TO_USER or VTX_SLOW; VTX_RESUME: an ioeventfd took it.
  */
 int vtx_pio_exit(struct vtx_vcpu *vcpu)
 {
@@ -68,8 +69,15 @@ int vtx_pio_exit(struct vtx_vcpu *vcpu)
 	pio->size = QUAL_SIZE(qual);
 	pio->count = 1;
 	pio->in = qual & QUAL_IN;
-	if (!pio->in)
+	if (!pio->in) {
+		u32 value = (u32)vcpu->regs[VTX_RAX] & (u32)(~0U >> (32 - 8 * pio->size));
+
+		if (vtx_bus_write(&vcpu->vm->bus, true, QUAL_PORT(qual), pio->size, value)) {
+			vtx_retire(vcpu, pio->next_rip);
+			return VTX_RESUME;
+		}
 		memcpy(pio_data(vcpu), &vcpu->regs[VTX_RAX], 4);
+	}
 	vcpu->pending = VTX_IO_PIO;
 	return to_user(vcpu, qual);
 }

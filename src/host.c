@@ -138,6 +138,16 @@ u64 vtx_fpu_xcr0_supported(void)
 }
 
 /**
+ * vtx_fpu_size() - size of the guest FPU area
+ *
+ * Return: bytes.
+ */
+unsigned int vtx_fpu_size(void)
+{
+	return fpu_size;
+}
+
+/**
  * vtx_fpu_alloc() - allocate the guest FPU area, in its state after reset
  * @vcpu: the vCPU
  *
@@ -396,10 +406,10 @@ static void load_guest_debugregs(struct vtx_vcpu *vcpu)
 {
 	/* No host breakpoint may fire on a guest's address. */
 	set_debugreg(0, 7);
-	set_debugreg(vcpu->dr[0], 0);
-	set_debugreg(vcpu->dr[1], 1);
-	set_debugreg(vcpu->dr[2], 2);
-	set_debugreg(vcpu->dr[3], 3);
+	set_debugreg(vcpu->debug.db[0], 0);
+	set_debugreg(vcpu->debug.db[1], 1);
+	set_debugreg(vcpu->debug.db[2], 2);
+	set_debugreg(vcpu->debug.db[3], 3);
 }
 
 /**
@@ -424,7 +434,7 @@ void vtx_host_before_entry(struct vtx_vcpu *vcpu)
 	/* perf changes it by IPI. */
 	vcpu->host.debugctl = __rdmsr(MSR_IA32_DEBUGCTLMSR);
 	refresh_host_fields(&vcpu->vmcs);
-	if (unlikely(vcpu->dr7 & 0xff))
+	if (unlikely(vcpu->debug.dr7 & 0xff))
 		load_guest_debugregs(vcpu);
 	if (vcpu->osxsave && vcpu->xcr0 != host_xcr0)
 		xsetbv(XCR_XFEATURE_ENABLED_MASK, vcpu->xcr0);

@@ -12,6 +12,7 @@ void vtx_host_cleanup(void);
 int vtx_fpu_alloc(struct vtx_vcpu *vcpu);
 void vtx_fpu_free(struct vtx_vcpu *vcpu);
 u64 vtx_fpu_xcr0_supported(void);
+unsigned int vtx_fpu_size(void);
 
 void vtx_host_enter(struct vtx_vcpu *vcpu);
 void vtx_host_leave(struct vtx_vcpu *vcpu);

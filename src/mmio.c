@@ -17,6 +17,7 @@
 
 #include <asm/processor-flags.h>
 
+#include "bus.h"
 #include "cr.h"
 #include "decode.h"
 #include "event.h"
@@ -406,9 +407,15 @@ static int next_write(struct vtx_vcpu *vcpu)
 {
 	struct vtx_mmio *m = vcpu->mmio;
 
-	if (m->written == m->nr_writes)
-		return VTX_RESUME;
-	return to_user(vcpu, &m->writes[m->written], true);
+	for (; m->written < m->nr_writes; m->written++) {
+		const struct piece *p = &m->writes[m->written];
+		u64 value = 0;
+
+		memcpy(&value, p->data, p->len);
+		if (!vtx_bus_write(&vcpu->vm->bus, false, p->gpa, p->len, value))
+			return to_user(vcpu, p, true);
+	}
+	return VTX_RESUME;
 }
 
 static int attempt(struct vtx_vcpu *vcpu)

@@ -18,11 +18,14 @@
 #include <asm/fixmap.h>
 #include <asm/apicdef.h>
 #include <asm/cpufeature.h>
+#include <asm/kvm_para.h>
+#include <asm/mce.h>
 #include <asm/mtrr.h>
 #include <asm/tsc.h>
 
 #include "caps.h"
 #include "cr.h"
+#include "mce.h"
 #include "vmx_insn.h"
 #include "vtx.h"
 
@@ -44,6 +47,10 @@ enum kind {
 	KIND_MTRR_FIXED,
 	KIND_MTRR_BASE,
 	KIND_ZERO_ONLY,	/* reads 0, takes 0 */
+	KIND_IGNORED,	/* reads 0, writes have no effect */
+	KIND_MCE,		/* mce.c */
+	KIND_UCODE,	/* what the VMM says; guests write 0 before they read */
+	KIND_HOST_ONLY,	/* stored for the VMM, does not exist for the guest */
 };
 
 #define NR_VAR_MTRRS	8
@@ -56,19 +63,22 @@ struct guest_msr {
 };
 
 static const struct guest_msr msrs[] = {
+	{ MSR_IA32_P5_MC_ADDR, 2, KIND_IGNORED },
 	{ MSR_IA32_TSC, 1, KIND_TSC },
+	/* QEMU 7.2 sets KVM's clock MSRs in every guest, offered or not. */
+	{ MSR_KVM_WALL_CLOCK, 2, KIND_HOST_ONLY, 28 },
 	{ MSR_IA32_PLATFORM_ID, 1, KIND_RO_ZERO },
 	{ MSR_IA32_APICBASE, 1, KIND_APIC_BASE },
 	{ MSR_IA32_TSC_ADJUST, 1, KIND_TSC_ADJUST },
-	{ MSR_IA32_UCODE_REV, 1, KIND_RO_ZERO },
+	{ MSR_IA32_UCODE_REV, 1, KIND_UCODE, 30 },
 	{ MSR_MTRRcap, 1, KIND_MTRR_CAP },
 	{ MSR_IA32_SYSENTER_CS, 1, KIND_FIELD32, GUEST_SYSENTER_CS },
 	{ MSR_IA32_SYSENTER_ESP, 1, KIND_FIELDL, GUEST_SYSENTER_ESP },
 	{ MSR_IA32_SYSENTER_EIP, 1, KIND_FIELDL, GUEST_SYSENTER_EIP },
-	{ MSR_IA32_MCG_CAP, 1, KIND_RO_ZERO },
-	{ MSR_IA32_MCG_STATUS, 1, KIND_ZERO_ONLY },
+	{ MSR_IA32_MCG_CAP, 3, KIND_MCE },
 	{ MSR_IA32_MISC_ENABLE, 1, KIND_MISC_ENABLE },
 	{ MSR_IA32_DEBUGCTLMSR, 1, KIND_ZERO_ONLY },
+	{ MSR_IA32_MC0_CTL, 128, KIND_MCE },
 	{ MTRRphysBase_MSR(0), 2 * NR_VAR_MTRRS, KIND_MTRR_BASE, 0 },
 	{ MSR_MTRRfix64K_00000, 1, KIND_MTRR_FIXED, 16 },
 	{ MSR_MTRRfix16K_80000, 2, KIND_MTRR_FIXED, 17 },
@@ -84,9 +94,16 @@ static const struct guest_msr msrs[] = {
 	{ MSR_GS_BASE, 1, KIND_FIELDL, GUEST_GS_BASE },
 	{ MSR_KERNEL_GS_BASE, 1, KIND_HW_ADDR, VTX_MSR_KERNEL_GS_BASE },
 	{ MSR_TSC_AUX, 1, KIND_HW, VTX_MSR_TSC_AUX },
+	/* What a guest with AMD's CPUID looks at without asking. */
+	{ MSR_AMD64_SYSCFG, 1, KIND_IGNORED },
+	{ MSR_K7_HWCR, 1, KIND_IGNORED },
+	{ MSR_AMD64_NB_CFG, 2, KIND_IGNORED },	/* and PATCH_LOADER */
+	{ MSR_K8_INT_PENDING_MSG, 1, KIND_IGNORED },
+	{ MSR_AMD64_DC_CFG, 1, KIND_IGNORED },
+	{ MSR_AMD64_BU_CFG2, 1, KIND_IGNORED },
 };
 
-#define NR_SW_MSRS	28
+#define NR_SW_MSRS	31
 
 static bool have_rdtscp(void)
 {
@@ -107,6 +124,61 @@ static const struct guest_msr *find(u32 index)
 	return NULL;
 }
 
+/* Listed is what a VMM saves and restores without knowing it. */
+static bool listed(const struct guest_msr *m)
+{
+	switch (m->kind) {
+	case KIND_MTRR_CAP:
+	case KIND_IGNORED:
+	case KIND_HOST_ONLY:
+		return false;
+	case KIND_MCE:
+		return m->index == MSR_IA32_MCG_CAP;
+	default:
+		return find(m->index);
+	}
+}
+
+/**
+ * vtx_msr_feature_list() - for KVM_GET_MSR_FEATURE_INDEX_LIST
+ * @indices: where to
+ * @max:     room there
+ *
+ * Return: as vtx_msr_list().
+ */
+unsigned int vtx_msr_feature_list(u32 *indices, unsigned int max)
+{
+	if (max)
+		indices[0] = MSR_IA32_UCODE_REV;
+	return 1;
+}
+
+/**
+ * vtx_msr_feature() - what the host has of what guests can be given
+ * @index: one of vtx_msr_feature_list()
+ * @data:  result
+ *
+ * Return: 0, -EINVAL: not one of them.
+ */
+int vtx_msr_feature(u32 index, u64 *data)
+{
+	if (index != MSR_IA32_UCODE_REV)
+		return -EINVAL;
+	*data = (u64)boot_cpu_data.microcode << 32;
+	return 0;
+}
+
+/**
+ * vtx_msr_exists() - is there such an MSR?
+ * @index: RCX
+ *
+ * Return: false: no guest has it.
+ */
+bool vtx_msr_exists(u32 index)
+{
+	return find(index);
+}
+
 /**
  * vtx_msr_list() - for KVM_GET_MSR_INDEX_LIST: all MSRs that can be got and set
  * @indices: where to
@@ -119,7 +191,7 @@ unsigned int vtx_msr_list(u32 *indices, unsigned int max)
 	unsigned int i, j, n = 0;
 
 	for (i = 0; i < ARRAY_SIZE(msrs); i++) {
-		if (!find(msrs[i].index) || msrs[i].kind == KIND_MTRR_CAP)
+		if (!listed(&msrs[i]))
 			continue;
 		for (j = 0; j < msrs[i].count; j++, n++)
 			if (n < max)
@@ -128,14 +200,30 @@ unsigned int vtx_msr_list(u32 *indices, unsigned int max)
 	return n;
 }
 
-/* SDM vol. 3 "MSR-Bitmap Address": read low, read high, write low, write high. */
-static void allow(void *bitmap, u32 index)
+static void intercept(void *bitmap, unsigned int bit, bool on)
 {
-	unsigned int bit = index & 0x1fff;
-	void *low = bitmap + (index >= 0xc0000000 ? 1024 : 0);
+	if (on)
+		set_bit(bit, bitmap);
+	else
+		clear_bit(bit, bitmap);
+}
 
-	clear_bit(bit, low);
-	clear_bit(bit, low + 2048);
+/**
+ * vtx_msr_intercept() - does an access that needs no exit cause one?
+ * @vcpu:  the vCPU
+ * @index: MSR
+ * @read:  RDMSR exits
+ * @write: WRMSR exits
+ *
+ * SDM vol. 3 "MSR-Bitmap Address": read low, read high, write low, write high.
+ */
+void vtx_msr_intercept(struct vtx_vcpu *vcpu, u32 index, bool read, bool write)
+{
+	void *bitmap = vcpu->msr_bitmap + (index >= 0xc0000000 ? 1024 : 0);
+	unsigned int bit = index & 0x1fff;
+
+	intercept(bitmap, bit, read);
+	intercept(bitmap + 2048, bit, write);
 }
 
 /**
@@ -152,10 +240,10 @@ int vtx_msr_alloc(struct vtx_vcpu *vcpu)
 	if (!vcpu->msr_bitmap || !vcpu->sw_msrs)
 		return -ENOMEM;
 	memset(vcpu->msr_bitmap, 0xff, PAGE_SIZE);
-	allow(vcpu->msr_bitmap, MSR_FS_BASE);
-	allow(vcpu->msr_bitmap, MSR_GS_BASE);
+	vtx_msr_intercept(vcpu, MSR_FS_BASE, false, false);
+	vtx_msr_intercept(vcpu, MSR_GS_BASE, false, false);
 	vcpu->apic_base = APIC_DEFAULT_PHYS_BASE | MSR_IA32_APICBASE_ENABLE |
-			  (vcpu->id ? 0 : MSR_IA32_APICBASE_BSP);
+			  (vcpu->id == vcpu->vm->boot_id ? MSR_IA32_APICBASE_BSP : 0);
 	vcpu->misc_enable = MSR_IA32_MISC_ENABLE_FAST_STRING |
 			    MSR_IA32_MISC_ENABLE_BTS_UNAVAIL |
 			    MSR_IA32_MISC_ENABLE_PEBS_UNAVAIL;
@@ -181,17 +269,18 @@ static unsigned int sw_index(const struct guest_msr *m, u32 index)
 
 /**
  * vtx_msr_get() - read an MSR
- * @vcpu:  the vCPU; VMCS current
- * @index: RCX
- * @data:  result
+ * @vcpu:       the vCPU; VMCS current
+ * @index:      RCX
+ * @data:       result
+ * @from_guest: RDMSR, else the VMM gets state
  *
  * Return: 0, or -EINVAL: #GP(0).
  */
-int vtx_msr_get(struct vtx_vcpu *vcpu, u32 index, u64 *data)
+int vtx_msr_get(struct vtx_vcpu *vcpu, u32 index, u64 *data, bool from_guest)
 {
 	const struct guest_msr *m = find(index);
 
-	if (!m)
+	if (!m || (from_guest && m->kind == KIND_HOST_ONLY))
 		return -EINVAL;
 	switch (m->kind) {
 	case KIND_FIELD32:
@@ -231,6 +320,10 @@ int vtx_msr_get(struct vtx_vcpu *vcpu, u32 index, u64 *data)
 		/* Fixed ranges and write-combining supported. */
 		*data = 0x500 | NR_VAR_MTRRS;
 		break;
+	case KIND_MCE:
+		return vtx_mce_get_msr(vcpu, index, !from_guest, data);
+	case KIND_UCODE:
+	case KIND_HOST_ONLY:
 	case KIND_MTRR_DEF:
 	case KIND_MTRR_FIXED:
 	case KIND_MTRR_BASE:
@@ -359,10 +452,7 @@ static int set_checked(struct vtx_vcpu *vcpu, const struct guest_msr *m, u32 ind
 	switch (m->kind) {
 	case KIND_RO_ZERO:
 	case KIND_MTRR_CAP:
-		/* IA32_BIOS_SIGN_ID is written 0 before CPUID on purpose. */
-		if (data || (from_guest && m->index != MSR_IA32_UCODE_REV))
-			return -EINVAL;
-		return 0;
+		return data || from_guest ? -EINVAL : 0;
 	case KIND_ZERO_ONLY:
 		return data ? -EINVAL : 0;
 	case KIND_FIELD32:
@@ -426,7 +516,7 @@ int vtx_msr_set(struct vtx_vcpu *vcpu, u32 index, u64 data, bool from_guest)
 {
 	const struct guest_msr *m = find(index);
 
-	if (!m)
+	if (!m || (from_guest && m->kind == KIND_HOST_ONLY))
 		return -EINVAL;
 	switch (m->kind) {
 	case KIND_HW:
@@ -450,6 +540,17 @@ int vtx_msr_set(struct vtx_vcpu *vcpu, u32 index, u64 data, bool from_guest)
 	case KIND_MISC_ENABLE:
 		vcpu->misc_enable = data;
 		return 0;
+	case KIND_IGNORED:
+		return 0;
+	case KIND_UCODE:
+		if (from_guest)
+			return 0;
+		fallthrough;
+	case KIND_HOST_ONLY:
+		vcpu->sw_msrs[sw_index(m, index)] = data;
+		return 0;
+	case KIND_MCE:
+		return vtx_mce_set_msr(vcpu, index, !from_guest, data);
 	default:
 		return set_checked(vcpu, m, index, data, from_guest);
 	}

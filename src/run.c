@@ -24,8 +24,10 @@
 #include "cr.h"
 #include "enter.h"
 #include "event.h"
+#include "event_state.h"
 #include "exit.h"
 #include "exit_io.h"
+#include "exit_msr.h"
 #include "gwalk.h"
 #include "host.h"
 #include "internal_error.h"
@@ -208,6 +210,9 @@ static int complete_io(struct vtx_vcpu *vcpu)
 		return vtx_pio_complete(vcpu);
 	case VTX_IO_MMIO:
 		return vtx_mmio_complete(vcpu);
+	case VTX_IO_RDMSR:
+	case VTX_IO_WRMSR:
+		return vtx_msr_complete(vcpu);
 	default:
 		return VTX_RESUME;
 	}
@@ -219,6 +224,8 @@ static int before_visit(struct vtx_vcpu *vcpu)
 		return vtx_internal_error(vcpu, KVM_INTERNAL_ERROR_UNEXPECTED_EXIT_REASON);
 	if (READ_ONCE(vcpu->vm->dead))
 		return -EIO;
+	if (unlikely(vcpu->event.shutdown))
+		return vtx_exit_shutdown(vcpu);
 	/* Missing PDPTEs leave the guest with page faults, not us with an error. */
 	if (unlikely(vcpu->pdptes_stale))
 		vtx_load_pdptes(vcpu);
@@ -252,6 +259,7 @@ static void fill_run_page(struct vtx_vcpu *vcpu)
 	vtx_vcpu_load(vcpu);
 	run->if_flag = !!(vmcs_readl(GUEST_RFLAGS) & X86_EFLAGS_IF);
 	run->ready_for_interrupt_injection = vtx_event_irq_allowed(vcpu);
+	vtx_sync_out(vcpu);
 	vtx_vcpu_put(vcpu);
 	run->cr8 = vcpu->cr8;
 	run->apic_base = vcpu->apic_base;
@@ -273,9 +281,8 @@ int vtx_run(struct vtx_vcpu *vcpu)
 	u64 cr8 = READ_ONCE(run->cr8);
 	int r;
 
-	r = -EINVAL;
-	if (READ_ONCE(run->kvm_valid_regs) || READ_ONCE(run->kvm_dirty_regs) ||
-	    cr8 > 15)
+	r = cr8 > 15 ? -EINVAL : vtx_sync_in(vcpu);
+	if (r)
 		goto out;
 	vcpu->cr8 = cr8;
 	vcpu->event.user_window = READ_ONCE(run->request_interrupt_window);

@@ -89,6 +89,8 @@ void vtx_get_regs(struct vtx_vcpu *vcpu, struct kvm_regs *regs)
 		.rip = vmcs_readl(GUEST_RIP),
 		.rflags = vmcs_readl(GUEST_RFLAGS),
 	};
+	if (unlikely(vcpu->debug.tf))
+		regs->rflags &= ~(u64)X86_EFLAGS_TF;
 }
 
 /*
@@ -139,6 +141,7 @@ void vtx_set_regs(struct vtx_vcpu *vcpu, const struct kvm_regs *regs)
 	vmcs_writel(GUEST_RSP, regs->rsp);
 	vmcs_writel(GUEST_RIP, regs->rip);
 	vmcs_writel(GUEST_RFLAGS, regs->rflags | X86_EFLAGS_FIXED);
+	vcpu->debug.tf = false;
 	vcpu->event.info = 0;
 	vcpu->event.shutdown = false;
 }

@@ -12,7 +12,6 @@ struct vtx_vm;
 struct vtx_vcpu *vtx_vcpu_create(struct vtx_vm *vm, unsigned int id);
 void vtx_vcpu_destroy(struct vtx_vcpu *vcpu);
 
-long vtx_vcpu_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
 int vtx_vcpu_mmap(struct file *file, struct vm_area_struct *vma);
 
 #endif /* _VTX_VCPU_H */

@@ -18,11 +18,17 @@
 
 #include <asm/tsc.h>
 
+#include "clock.h"
+#include "debug.h"
+#include "host.h"
+#include "mce.h"
 #include "memory.h"
 #include "memslot.h"
 #include "mm.h"
+#include "msr_filter.h"
 #include "tlb_report.h"
 #include "vcpu.h"
+#include "vcpu_ioctl.h"
 #include "vtx.h"
 
 static struct vtx_vm *vm_create(void)
@@ -36,12 +42,16 @@ static struct vtx_vm *vm_create(void)
 	mutex_init(&vm->lock);
 	spin_lock_init(&vm->ept_lock);
 	vm->tsc_offset = -rdtsc();
+	vtx_clock_init(vm);
 	r = vtx_memory_init(vm);
 	if (r)
 		goto out_vm;
-	r = vtx_ept_init(&vm->ept);
+	r = vtx_bus_init(&vm->bus);
 	if (r)
 		goto out_map;
+	r = vtx_ept_init(&vm->ept);
+	if (r)
+		goto out_bus;
 	r = vtx_tlb_vm_init(&vm->tlb, vm->ept.eptp);
 	if (r)
 		goto out_ept;
@@ -57,6 +67,8 @@ out_tlb:
 	vtx_tlb_vm_destroy(&vm->tlb);
 out_ept:
 	vtx_ept_destroy(&vm->ept);
+out_bus:
+	vtx_bus_destroy(&vm->bus);
 out_map:
 	vtx_memory_destroy(vm);
 out_vm:
@@ -74,6 +86,8 @@ static void vm_destroy(struct vtx_vm *vm)
 			vtx_vcpu_destroy(vm->vcpus[i]);
 	vtx_tlb_vm_destroy(&vm->tlb);
 	vtx_ept_destroy(&vm->ept);
+	vtx_bus_destroy(&vm->bus);
+	vtx_msr_filter_destroy(vm);
 	mmdrop(vm->mm);
 	vtx_memory_destroy(vm);
 	kfree(vm);
@@ -122,6 +136,7 @@ static int create_vcpu(struct vtx_vm *vm, unsigned long id)
 	/* The fd is visible once it is installed: nothing can fail after that. */
 	vm->vcpus[id] = vcpu;
 	vm->nr_vcpus++;
+	vtx_msr_filter_new_vcpu(vm);
 	refcount_inc(&vm->users);
 	snprintf(name, sizeof(name), "vtx-vcpu:%lu", id);
 	fd = anon_inode_getfd(name, &vcpu_fops, vcpu, O_RDWR | O_CLOEXEC);
@@ -157,8 +172,23 @@ static int ioctl_set_identity_map_addr(struct vtx_vm *vm, void __user *user)
 	return r;
 }
 
+static int ioctl_set_boot_id(struct vtx_vm *vm, unsigned long id)
+{
+	int r = -EBUSY;
+
+	mutex_lock(&vm->lock);
+	if (!vm->nr_vcpus) {
+		vm->boot_id = id;
+		r = 0;
+	}
+	mutex_unlock(&vm->lock);
+	return r;
+}
+
 static int ioctl_enable_cap(struct vtx_vm *vm, void __user *user)
 {
+	const u32 reasons = KVM_MSR_EXIT_REASON_INVAL | KVM_MSR_EXIT_REASON_UNKNOWN |
+			    KVM_MSR_EXIT_REASON_FILTER;
 	struct kvm_enable_cap cap;
 
 	if (copy_from_user(&cap, user, sizeof(cap)))
@@ -166,8 +196,51 @@ static int ioctl_enable_cap(struct vtx_vm *vm, void __user *user)
 	switch (cap.cap) {
 	case KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2:
 		return vtx_memory_log_cap(vm, cap.flags, cap.args[0]);
+	case KVM_CAP_X86_USER_SPACE_MSR:
+		if (cap.flags || (cap.args[0] & ~(u64)reasons))
+			return -EINVAL;
+		WRITE_ONCE(vm->user_msrs, cap.args[0]);
+		return 0;
 	default:
 		return -EINVAL;
+	}
+}
+
+/* Interrupt routes need an interrupt controller in the kernel: there is none. */
+static int ioctl_no_irqchip(void)
+{
+	return -EINVAL;
+}
+
+/* Argument in kernel memory. */
+union vm_arg {
+	struct kvm_clock_data clock;
+	struct kvm_ioeventfd ioeventfd;
+	struct kvm_coalesced_mmio_zone zone;
+};
+
+static int ioctl_fixed(struct vtx_vm *vm, unsigned int cmd, void __user *user)
+{
+	union vm_arg arg;
+
+	if (_IOC_SIZE(cmd) > sizeof(arg))
+		return -ENOTTY;
+	if ((_IOC_DIR(cmd) & _IOC_WRITE) && copy_from_user(&arg, user, _IOC_SIZE(cmd)))
+		return -EFAULT;
+	switch (cmd) {
+	case KVM_GET_CLOCK:
+		vtx_clock_get(vm, &arg.clock);
+		return copy_to_user(user, &arg, _IOC_SIZE(cmd)) ? -EFAULT : 0;
+	case KVM_SET_CLOCK:
+		return vtx_clock_set(vm, &arg.clock);
+	case KVM_IOEVENTFD:
+		return vtx_bus_ioeventfd(&vm->bus, &arg.ioeventfd);
+	case KVM_REGISTER_COALESCED_MMIO:
+		return vtx_bus_coalesce(&vm->bus, &arg.zone);
+	case KVM_UNREGISTER_COALESCED_MMIO:
+		return vtx_bus_uncoalesce(&vm->bus, &arg.zone);
+	default:
+		return -ENOTTY;
 	}
 }
 
@@ -187,8 +260,6 @@ static long vm_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	case KVM_GET_DIRTY_LOG:
 	case KVM_CLEAR_DIRTY_LOG:
 		return vtx_memory_ioctl(vm, cmd, user);
-	case KVM_ENABLE_CAP:
-		return ioctl_enable_cap(vm, user);
 	case KVM_SET_TSS_ADDR:
 		return ioctl_set_tss_addr(vm, arg);
 	case KVM_SET_IDENTITY_MAP_ADDR:
@@ -196,11 +267,20 @@ static long vm_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	case KVM_SET_NR_MMU_PAGES:
 		/* KVM's limit for shadow paging, which there is none of. */
 		return (unsigned int)arg < 64 ? -EINVAL : 0;
+	case KVM_SET_BOOT_CPU_ID:
+		return ioctl_set_boot_id(vm, arg);
+	case KVM_ENABLE_CAP:
+		return ioctl_enable_cap(vm, user);
+	case KVM_X86_SET_MSR_FILTER:
+		return vtx_msr_filter_set(vm, user);
+	case KVM_SET_GSI_ROUTING:
+	case KVM_SIGNAL_MSI:
+		return ioctl_no_irqchip();
 	case VTX_GET_INFO:
 	case VTX_GET_TLB_STATS:
 		return vtx_tlb_ioctl(cmd, user, &vm->tlb, NULL);
 	default:
-		return -ENOTTY;
+		return ioctl_fixed(vm, cmd, user);
 	}
 }
 
@@ -260,10 +340,38 @@ int vtx_check_extension(unsigned long cap)
 	case KVM_CAP_READONLY_MEM:
 	case KVM_CAP_INTERNAL_ERROR_DATA:
 	case KVM_CAP_IMMEDIATE_EXIT:
+	case KVM_CAP_VCPU_EVENTS:
+	case KVM_CAP_DEBUGREGS:
+	case KVM_CAP_XSAVE:
+	case KVM_CAP_ADJUST_CLOCK:
+	case KVM_CAP_GET_TSC_KHZ:
+	case KVM_CAP_IOEVENTFD:
+	case KVM_CAP_IOEVENTFD_ANY_LENGTH:
+	case KVM_CAP_COALESCED_PIO:
+	case KVM_CAP_SET_BOOT_CPU_ID:
+	case KVM_CAP_X86_USER_SPACE_MSR:
+	case KVM_CAP_X86_MSR_FILTER:
 	case KVM_CAP_ENABLE_CAP_VM:
+	case KVM_CAP_GET_MSR_FEATURES:
+	case KVM_CAP_SIGNAL_MSI:
+	case KVM_CAP_SET_GUEST_DEBUG:
+	case KVM_CAP_X86_ROBUST_SINGLESTEP:
 		return 1;
 	case KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2:
 		return KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE | KVM_DIRTY_LOG_INITIALLY_SET;
+	case KVM_CAP_XCRS:
+		return !!vtx_fpu_xcr0_supported();
+	case KVM_CAP_SET_GUEST_DEBUG2:
+		return VTX_GUESTDBG;
+	case KVM_CAP_SYNC_REGS:
+		return KVM_SYNC_X86_VALID_FIELDS;
+	case KVM_CAP_COALESCED_MMIO:
+		return KVM_COALESCED_MMIO_PAGE_OFFSET;
+	case KVM_CAP_MCE:
+		return VTX_MCE_BANKS;
+	/* QEMU asks even if it wants no interrupt controller from the kernel. */
+	case KVM_CAP_IRQ_ROUTING:
+		return 4096;
 	case KVM_CAP_NR_VCPUS:
 		return min_t(unsigned int, num_online_cpus(), VTX_MAX_VCPUS);
 	case KVM_CAP_MAX_VCPUS:

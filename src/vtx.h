@@ -33,12 +33,14 @@
 #include <linux/mutex.h>
 #include <linux/refcount.h>
 #include <linux/rwsem.h>
+#include <linux/signal_types.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
 
 #include <asm/desc_defs.h>
 #include <asm/page_types.h>
 
+#include "bus.h"
 #include "ept.h"
 #include "tlb.h"
 #include "vmcs.h"
@@ -49,6 +51,7 @@
 
 struct vtx_mm;
 struct vtx_memmap;
+struct vtx_msr_filter;
 
 /* GPRs in the order of instruction encodings, as struct kvm_regs is not. */
 enum vtx_gpr {
@@ -79,6 +82,11 @@ enum vtx_hw_msr {
  * @map_sem:	held for reading by the kernel's accesses to guest memory
  * @map_gen:	[e] counts changes of @memmap
  * @log_options: [m] how KVM_GET_DIRTY_LOG works: KVM_DIRTY_LOG_*
+ * @bus:	its own lock: writes that need no VMM
+ * @boot_id:	[m] id of the boot processor
+ * @clock_offset: [a] the VM's clock - the host's boot time
+ * @msr_filter:	[m] MSRs that the VMM has taken away, NULL: none (msr_filter.c)
+ * @user_msrs:	[a] KVM_MSR_EXIT_REASON_* that go to the VMM
  * @dead:	[a] @mm is gone
  * @tsc_offset:	[a] offset of vCPUs whose TSCs go together
  */
@@ -97,6 +105,11 @@ struct vtx_vm {
 	struct rw_semaphore map_sem;
 	unsigned long map_gen;
 	unsigned long log_options;
+	struct vtx_bus bus;
+	unsigned int boot_id;
+	s64 clock_offset;
+	struct vtx_msr_filter __rcu *msr_filter;
+	u32 user_msrs;
 	bool dead;
 	u64 tsc_offset;
 };
@@ -139,12 +152,30 @@ struct vtx_event {
 	bool shutdown;
 };
 
+/**
+ * struct vtx_debug - KVM_SET_GUEST_DEBUG
+ * @control:	KVM_GUESTDBG_*; 0: no debugger
+ * @bp_len:	length of the instruction behind the last #BP
+ * @tf:		RFLAGS.TF in the VMCS is not the guest's
+ * @db:		DR0-DR3 while the guest runs, the debugger's or the guest's
+ * @dr7:	likewise DR7
+ */
+struct vtx_debug {
+	u32 control;
+	u32 bp_len;
+	bool tf;
+	u64 db[4];
+	u64 dr7;
+};
+
 /* What the next KVM_RUN must finish before the guest runs again. */
 enum vtx_pending_io {
 	VTX_IO_NONE,
 	VTX_IO_PIO,		/* IN or OUT, retire the instruction */
 	VTX_IO_STRING,		/* INS or OUTS, retire some iterations */
 	VTX_IO_MMIO,		/* next fragment of an emulated access */
+	VTX_IO_RDMSR,		/* the VMM has emulated the instruction */
+	VTX_IO_WRMSR,
 };
 
 /**
@@ -171,6 +202,7 @@ struct vtx_pio {
 	bool down;
 };
 
+struct vtx_mce;
 struct vtx_mmio;
 
 /**
@@ -219,7 +251,7 @@ struct vtx_host {
  * @tsc_adjust:	[v] IA32_TSC_ADJUST
  * @misc_enable: [v] IA32_MISC_ENABLE
  * @sw_msrs:	[v] MSRs that are only stored (msr.c)
- * @mcg:	[v] machine-check bank registers
+ * @mce:	[v] machine-check registers
  * @cpuid:	[v] what the guest sees
  * @nr_cpuid:	[v] entries of it
  * @cpuid_last:	[v] the entry that the guest asked for last
@@ -229,6 +261,9 @@ struct vtx_host {
  * @pdptes_stale: [v] CR3 or the paging mode came from outside
  * @exit:	[v] the last exit
  * @event:	[v] event injection
+ * @debug:	[v] the debugger's wishes
+ * @sigmask:	[v] signals blocked during a run, if @has_sigmask
+ * @has_sigmask: [v] KVM_SET_SIGNAL_MASK was called
  * @pending:	[v] I/O that KVM_RUN has to finish
  * @pio:	[v] port I/O in the VMM's hands
  * @mmio:	[I] emulated memory access in the VMM's hands
@@ -260,6 +295,7 @@ struct vtx_vcpu {
 	u64 tsc_adjust;
 	u64 misc_enable;
 	u64 *sw_msrs;
+	struct vtx_mce *mce;
 	struct kvm_cpuid_entry2 *cpuid;
 	unsigned int nr_cpuid;
 	const struct kvm_cpuid_entry2 *cpuid_last;
@@ -269,6 +305,9 @@ struct vtx_vcpu {
 	bool pdptes_stale;
 	struct vtx_exit exit;
 	struct vtx_event event;
+	struct vtx_debug debug;
+	sigset_t sigmask;
+	bool has_sigmask;
 	enum vtx_pending_io pending;
 	struct vtx_pio pio;
 	struct vtx_mmio *mmio;

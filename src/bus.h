@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef _VTX_BUS_H
+#define _VTX_BUS_H
+
+#include <linux/kvm.h>
+#include <linux/list.h>
+#include <linux/spinlock.h>
+#include <linux/types.h>
+
+/**
+ * struct vtx_bus - writes that are dealt with without the VMM, of one VM
+ * @lock:	 protects what follows, innermost
+ * @ioeventfds:	 KVM_IOEVENTFD
+ * @zones:	 KVM_REGISTER_COALESCED_MMIO
+ * @nr_ioeventfds: how many
+ * @nr_zones:	 likewise
+ * @ring:	 the coalesced ring, one page, shared with the VMM
+ */
+struct vtx_bus {
+	spinlock_t lock;
+	struct list_head ioeventfds;
+	struct list_head zones;
+	unsigned int nr_ioeventfds;
+	unsigned int nr_zones;
+	struct page *ring;
+};
+
+int vtx_bus_init(struct vtx_bus *bus);
+void vtx_bus_destroy(struct vtx_bus *bus);
+int vtx_bus_ioeventfd(struct vtx_bus *bus, const struct kvm_ioeventfd *args);
+int vtx_bus_coalesce(struct vtx_bus *bus, const struct kvm_coalesced_mmio_zone *zone);
+int vtx_bus_uncoalesce(struct vtx_bus *bus, const struct kvm_coalesced_mmio_zone *zone);
+bool __vtx_bus_write(struct vtx_bus *bus, bool pio, u64 addr, u32 len, u64 value);
+
+/* Most VMs have nothing there. */
+static inline bool vtx_bus_write(struct vtx_bus *bus, bool pio, u64 addr, u32 len,
+				 u64 value)
+{
+	if (likely(list_empty(&bus->ioeventfds) && list_empty(&bus->zones)))
+		return false;
+	return __vtx_bus_write(bus, pio, addr, len, value);
+}
+
+#endif /* _VTX_BUS_H */

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * exit_msr.c - RDMSR and WRMSR
+ *
+ * What msr.c does not have, or the VMM's filter takes away, is #GP in the
+ * guest, unless the VMM wants to see it: KVM_CAP_X86_USER_SPACE_MSR.
+ */
+#include "exit_msr.h"
+
+#include <linux/errno.h>
+#include <linux/rcupdate.h>
+#include <linux/string.h>
+
+#include "event.h"
+#include "msr.h"
+#include "msr_filter.h"
+#include "vmcs_init.h"
+#include "vmx_insn.h"
+#include "vtx.h"
+
+static u32 reason(struct vtx_vcpu *vcpu, bool filtered)
+{
+	if (filtered)
+		return KVM_MSR_EXIT_REASON_FILTER;
+	return vtx_msr_exists(vcpu->regs[VTX_RCX]) ? KVM_MSR_EXIT_REASON_INVAL :
+						     KVM_MSR_EXIT_REASON_UNKNOWN;
+}
+
+/* VMCS current. */
+static int refuse(struct vtx_vcpu *vcpu, bool filtered, bool write, u64 data)
+{
+	struct kvm_run *run = vcpu->run;
+	u32 why = reason(vcpu, filtered);
+
+	if (!(READ_ONCE(vcpu->vm->user_msrs) & why)) {
+		vtx_queue_gp(vcpu);
+		return VTX_RESUME;
+	}
+	memset(&run->msr, 0, sizeof(run->msr));
+	run->exit_reason = write ? KVM_EXIT_X86_WRMSR : KVM_EXIT_X86_RDMSR;
+	run->msr.reason = why;
+	run->msr.index = vcpu->regs[VTX_RCX];
+	run->msr.data = data;
+	vcpu->pio.rip = vmcs_readl(GUEST_RIP);
+	vcpu->pio.next_rip = vtx_next_rip(vcpu->pio.rip,
+					  vmcs_read32(VM_EXIT_INSTRUCTION_LEN));
+	vcpu->pending = write ? VTX_IO_WRMSR : VTX_IO_RDMSR;
+	return VTX_TO_USER;
+}
+
+static bool filtered(struct vtx_vcpu *vcpu, u32 access)
+{
+	return unlikely(rcu_access_pointer(vcpu->vm->msr_filter)) &&
+	       !vtx_msr_allowed(vcpu->vm, vcpu->regs[VTX_RCX], access);
+}
+
+/**
+ * vtx_exit_rdmsr() - RDMSR; a fast handler
+ * @vcpu: the vCPU
+ *
+ * Return: see exit.c.
+ */
+int vtx_exit_rdmsr(struct vtx_vcpu *vcpu)
+{
+	bool taken = filtered(vcpu, KVM_MSR_FILTER_READ);
+	u64 data;
+
+	if (taken || vtx_msr_get(vcpu, vcpu->regs[VTX_RCX], &data, true))
+		return refuse(vcpu, taken, false, 0);
+	vcpu->regs[VTX_RAX] = (u32)data;
+	vcpu->regs[VTX_RDX] = data >> 32;
+	return vtx_skip_insn(vcpu);
+}
+
+static int wrmsr_exec(struct vtx_vcpu *vcpu, u32 insn_len)
+{
+	u64 data = (u32)vcpu->regs[VTX_RAX] | vcpu->regs[VTX_RDX] << 32;
+	bool taken = filtered(vcpu, KVM_MSR_FILTER_WRITE);
+
+	if (taken || vtx_msr_set(vcpu, vcpu->regs[VTX_RCX], data, true))
+		return refuse(vcpu, taken, true, data);
+	vtx_retire(vcpu, vtx_next_rip(vmcs_readl(GUEST_RIP), insn_len));
+	return VTX_RESUME;
+}
+
+/**
+ * vtx_exit_wrmsr() - WRMSR; a fast handler
+ * @vcpu: the vCPU
+ *
+ * Return: see exit.c.
+ */
+int vtx_exit_wrmsr(struct vtx_vcpu *vcpu)
+{
+	if (vtx_msr_is_swapped(vcpu->regs[VTX_RCX]))
+		return VTX_SLOW;
+	return wrmsr_exec(vcpu, vmcs_read32(VM_EXIT_INSTRUCTION_LEN));
+}
+
+/**
+ * vtx_exit_wrmsr_slow() - WRMSR of what is loaded on the way in
+ * @vcpu: the vCPU
+ *
+ * Return: see exit.c.
+ */
+int vtx_exit_wrmsr_slow(struct vtx_vcpu *vcpu)
+{
+	int r;
+
+	vtx_vcpu_load(vcpu);
+	r = wrmsr_exec(vcpu, vcpu->exit.insn_len);
+	vtx_vcpu_put(vcpu);
+	return r;
+}
+
+/**
+ * vtx_msr_complete() - the VMM has done its part
+ * @vcpu: the vCPU with vcpu->pending RDMSR or WRMSR
+ *
+ * Context: may sleep.
+ * Return: VTX_RESUME.
+ */
+int vtx_msr_complete(struct vtx_vcpu *vcpu)
+{
+	bool read = vcpu->pending == VTX_IO_RDMSR;
+	u64 data = READ_ONCE(vcpu->run->msr.data);
+
+	vcpu->pending = VTX_IO_NONE;
+	vtx_vcpu_load(vcpu);
+	if (vmcs_readl(GUEST_RIP) != vcpu->pio.rip) {
+		/* The VMM has put the vCPU elsewhere. */
+	} else if (READ_ONCE(vcpu->run->msr.error)) {
+		vtx_queue_gp(vcpu);
+	} else {
+		if (read) {
+			vcpu->regs[VTX_RAX] = (u32)data;
+			vcpu->regs[VTX_RDX] = data >> 32;
+		}
+		vtx_retire(vcpu, vcpu->pio.next_rip);
+	}
+	vtx_vcpu_put(vcpu);
+	return VTX_RESUME;
+}

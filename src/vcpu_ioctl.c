@@ -1,0 +1,319 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * vcpu_ioctl.c - the ioctls of a vCPU
+ *
+ * Copies arguments in and results out; what an ioctl does is done by the files
+ * below. One at a time per vCPU.
+ */
+#include "vcpu_ioctl.h"
+
+#include <linux/errno.h>
+#include <linux/fs.h>
+#include <linux/kernel.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include <asm/tsc.h>
+
+#include "cpuid.h"
+#include "debug.h"
+#include "event_state.h"
+#include "mce.h"
+#include "msr.h"
+#include "run.h"
+#include "state.h"
+#include "tlb_report.h"
+#include "vmcs_init.h"
+#include "vtx.h"
+#include "xstate.h"
+
+static int ioctl_get_msrs(struct vtx_vcpu *vcpu, struct kvm_msrs __user *user, bool set)
+{
+	struct kvm_msr_entry *entries;
+	struct kvm_msrs head;
+	unsigned int i;
+	size_t size;
+	int r = 0;
+
+	if (copy_from_user(&head, user, sizeof(head)))
+		return -EFAULT;
+	/* KVM's limit. */
+	if (head.nmsrs >= 256)
+		return -E2BIG;
+	size = head.nmsrs * sizeof(*entries);
+	entries = memdup_user(user->entries, size);
+	if (IS_ERR(entries))
+		return PTR_ERR(entries);
+
+	vtx_vcpu_load(vcpu);
+	for (i = 0; i < head.nmsrs; i++) {
+		struct kvm_msr_entry *e = &entries[i];
+
+		if (set ? vtx_msr_set(vcpu, e->index, e->data, false) :
+			  vtx_msr_get(vcpu, e->index, &e->data, false))
+			break;
+	}
+	vtx_vcpu_put(vcpu);
+	if (!set && copy_to_user(user->entries, entries, size))
+		r = -EFAULT;
+	kfree(entries);
+	return r ? r : i;
+}
+
+static int ioctl_set_cpuid2(struct vtx_vcpu *vcpu, struct kvm_cpuid2 __user *user)
+{
+	struct kvm_cpuid_entry2 *entries;
+	struct kvm_cpuid2 head;
+	int r;
+
+	if (copy_from_user(&head, user, sizeof(head)))
+		return -EFAULT;
+	if (head.nent > VTX_MAX_CPUID)
+		return -E2BIG;
+	entries = vmemdup_user(user->entries, head.nent * sizeof(*entries));
+	if (IS_ERR(entries))
+		return PTR_ERR(entries);
+	vtx_vcpu_load(vcpu);
+	r = vtx_cpuid_set(vcpu, entries, head.nent);
+	vtx_vcpu_put(vcpu);
+	kvfree(entries);
+	return r;
+}
+
+static int ioctl_get_cpuid2(struct vtx_vcpu *vcpu, struct kvm_cpuid2 __user *user)
+{
+	struct kvm_cpuid2 head;
+
+	if (copy_from_user(&head, user, sizeof(head)))
+		return -EFAULT;
+	if (head.nent < vcpu->nr_cpuid)
+		return -E2BIG;
+	head.nent = vcpu->nr_cpuid;
+	if (copy_to_user(user->entries, vcpu->cpuid, head.nent * sizeof(*vcpu->cpuid)) ||
+	    copy_to_user(user, &head, sizeof(head)))
+		return -EFAULT;
+	return 0;
+}
+
+/* Without an interrupt controller in the kernel a vCPU is always runnable. */
+static int ioctl_set_mp_state(struct vtx_vcpu *vcpu, const struct kvm_mp_state *state)
+{
+	return state->mp_state == KVM_MP_STATE_RUNNABLE ? 0 : -EINVAL;
+}
+
+static int ioctl_interrupt(struct vtx_vcpu *vcpu, const struct kvm_interrupt *irq)
+{
+	if (irq->irq >= 256)
+		return -EINVAL;
+	vcpu->event.irq = irq->irq;
+	return 0;
+}
+
+static int ioctl_set_tsc_khz(unsigned long khz)
+{
+	/* KVM's tolerance; TSC scaling is not used. */
+	u32 slack = tsc_khz / 4000;
+
+	if (!(u32)khz)
+		return 0;
+	return abs((s64)(u32)khz - tsc_khz) <= slack ? 0 : -EINVAL;
+}
+
+static int ioctl_set_signal_mask(struct vtx_vcpu *vcpu,
+				 const struct kvm_signal_mask __user *user)
+{
+	struct kvm_signal_mask head;
+	sigset_t mask;
+
+	if (!user) {
+		vcpu->has_sigmask = false;
+		return 0;
+	}
+	if (copy_from_user(&head, user, sizeof(head)))
+		return -EFAULT;
+	if (head.len != sizeof(mask))
+		return -EINVAL;
+	if (copy_from_user(&mask, user->sigset, sizeof(mask)))
+		return -EFAULT;
+	sigdelsetmask(&mask, sigmask(SIGKILL) | sigmask(SIGSTOP));
+	vcpu->sigmask = mask;
+	vcpu->has_sigmask = true;
+	return 0;
+}
+
+/* Other signals end the run only; they are delivered after it. */
+static int ioctl_run(struct vtx_vcpu *vcpu)
+{
+	int r;
+
+	if (likely(!vcpu->has_sigmask))
+		return vtx_run(vcpu);
+	sigprocmask(SIG_SETMASK, &vcpu->sigmask, &current->real_blocked);
+	r = vtx_run(vcpu);
+	sigprocmask(SIG_SETMASK, &current->real_blocked, NULL);
+	sigemptyset(&current->real_blocked);
+	return r;
+}
+
+/* Structures that ioctls of fixed size copy in and out. */
+union vcpu_arg {
+	struct kvm_regs regs;
+	struct kvm_sregs sregs;
+	struct kvm_fpu fpu;
+	struct kvm_mp_state mp_state;
+	struct kvm_interrupt irq;
+	struct kvm_vcpu_events events;
+	struct kvm_debugregs debugregs;
+	struct kvm_guest_debug debug;
+	struct kvm_xsave xsave;
+	struct kvm_xcrs xcrs;
+	struct kvm_x86_mce mce;
+	u64 mcg_cap;
+};
+
+/* Argument in kernel memory, VMCS current: no sleeping here. */
+static int get_state(struct vtx_vcpu *vcpu, unsigned int cmd, union vcpu_arg *arg)
+{
+	switch (cmd) {
+	case KVM_GET_REGS:
+		vtx_get_regs(vcpu, &arg->regs);
+		return 0;
+	case KVM_GET_SREGS:
+		vtx_get_sregs(vcpu, &arg->sregs);
+		return 0;
+	case KVM_GET_FPU:
+		vtx_get_fpu(vcpu, &arg->fpu);
+		return 0;
+	case KVM_GET_MP_STATE:
+		arg->mp_state.mp_state = KVM_MP_STATE_RUNNABLE;
+		return 0;
+	case KVM_GET_VCPU_EVENTS:
+		vtx_get_events(vcpu, &arg->events);
+		return 0;
+	case KVM_GET_DEBUGREGS:
+		vtx_get_debugregs(vcpu, &arg->debugregs);
+		return 0;
+	case KVM_GET_XSAVE:
+		vtx_get_xsave(vcpu, &arg->xsave);
+		return 0;
+	case KVM_GET_XCRS:
+		vtx_get_xcrs(vcpu, &arg->xcrs);
+		return 0;
+	default:
+		return -ENOTTY;
+	}
+}
+
+static int set_state(struct vtx_vcpu *vcpu, unsigned int cmd, const union vcpu_arg *arg)
+{
+	switch (cmd) {
+	case KVM_SET_REGS:
+		vtx_set_regs(vcpu, &arg->regs);
+		return 0;
+	case KVM_SET_SREGS:
+		return vtx_set_sregs(vcpu, &arg->sregs);
+	case KVM_SET_FPU:
+		return vtx_set_fpu(vcpu, &arg->fpu);
+	case KVM_SET_MP_STATE:
+		return ioctl_set_mp_state(vcpu, &arg->mp_state);
+	case KVM_INTERRUPT:
+		return ioctl_interrupt(vcpu, &arg->irq);
+	case KVM_SET_VCPU_EVENTS:
+		return vtx_set_events(vcpu, &arg->events);
+	case KVM_SET_DEBUGREGS:
+		return vtx_set_debugregs(vcpu, &arg->debugregs);
+	case KVM_SET_GUEST_DEBUG:
+		return vtx_debug_set(vcpu, &arg->debug);
+	case KVM_SET_XSAVE:
+		return vtx_set_xsave(vcpu, &arg->xsave);
+	case KVM_SET_XCRS:
+		return vtx_set_xcrs(vcpu, &arg->xcrs);
+	case KVM_X86_SETUP_MCE:
+		return vtx_mce_setup(vcpu, arg->mcg_cap);
+	case KVM_X86_SET_MCE:
+		return vtx_mce_inject(vcpu, &arg->mce);
+	default:
+		return -ENOTTY;
+	}
+}
+
+static int ioctl_fixed(struct vtx_vcpu *vcpu, unsigned int cmd, void __user *user)
+{
+	unsigned int size = _IOC_SIZE(cmd);
+	bool set = _IOC_DIR(cmd) & _IOC_WRITE;
+	union vcpu_arg *arg;
+	int r = -EFAULT;
+
+	if (!size || size > sizeof(*arg))
+		return -ENOTTY;
+	arg = kzalloc(size, GFP_KERNEL_ACCOUNT);
+	if (!arg)
+		return -ENOMEM;
+	if (set && copy_from_user(arg, user, size))
+		goto out;
+	vtx_vcpu_load(vcpu);
+	r = set ? set_state(vcpu, cmd, arg) : get_state(vcpu, cmd, arg);
+	vtx_vcpu_put(vcpu);
+	if (!r && !set && copy_to_user(user, arg, size))
+		r = -EFAULT;
+out:
+	kfree(arg);
+	return r;
+}
+
+static long vcpu_ioctl_locked(struct vtx_vcpu *vcpu, unsigned int cmd, unsigned long arg)
+{
+	void __user *user = (void __user *)arg;
+
+	switch (cmd) {
+	case KVM_RUN:
+		return arg ? -EINVAL : ioctl_run(vcpu);
+	case KVM_NMI:
+		vcpu->event.nmi = true;
+		return 0;
+	case KVM_GET_MSRS:
+		return ioctl_get_msrs(vcpu, user, false);
+	case KVM_SET_MSRS:
+		return ioctl_get_msrs(vcpu, user, true);
+	case KVM_SET_CPUID2:
+		return ioctl_set_cpuid2(vcpu, user);
+	case KVM_GET_CPUID2:
+		return ioctl_get_cpuid2(vcpu, user);
+	case KVM_SET_SIGNAL_MASK:
+		return ioctl_set_signal_mask(vcpu, user);
+	case KVM_GET_TSC_KHZ:
+		return tsc_khz;
+	case KVM_SET_TSC_KHZ:
+		return ioctl_set_tsc_khz(arg);
+	case VTX_GET_INFO:
+	case VTX_GET_TLB_STATS:
+		return vtx_tlb_ioctl(cmd, user, &vcpu->vm->tlb, &vcpu->tlb);
+	default:
+		return ioctl_fixed(vcpu, cmd, user);
+	}
+}
+
+/**
+ * vtx_vcpu_ioctl() - an ioctl on a vCPU fd
+ * @file: the fd
+ * @cmd:  its whole number decides: KVM's repeat _IOC_NR with other sizes
+ * @arg:  value or user pointer
+ *
+ * Context: may sleep.
+ * Return: 0 or more, or the errno that KVM documents; -EIO in another process
+ * than the VM's; -ENOTTY for what vtx does not have.
+ */
+long vtx_vcpu_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	struct vtx_vcpu *vcpu = file->private_data;
+	long r;
+
+	if (vcpu->vm->mm != current->mm || READ_ONCE(vcpu->vm->dead))
+		return -EIO;
+	if (mutex_lock_killable(&vcpu->mutex))
+		return -EINTR;
+	r = vcpu_ioctl_locked(vcpu, cmd, arg);
+	mutex_unlock(&vcpu->mutex);
+	return r;
+}
