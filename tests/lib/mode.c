@@ -203,8 +203,15 @@ static void set_protected_segments(struct vm *vm, struct kvm_sregs *s, enum mode
 
 static void set_real_segments(struct kvm_sregs *s)
 {
-	s->cs.selector = 0;
-	s->cs.base = 0;
+	const struct kvm_segment data = { .limit = 0xffff, .type = 3, .present = 1, .s = 1 };
+
+	s->cs = data;
+	s->cs.type = 11;
+	s->ds = data;
+	s->es = data;
+	s->fs = data;
+	s->gs = data;
+	s->ss = data;
 	s->idt.base = 0;
 	s->idt.limit = 0x3ff;
 }
