@@ -40,6 +40,7 @@ TEST_F(vm, guest_tours_all_modes_and_comes_back)
 	uint32_t *data = (uint32_t *)(self->m.ram + DATA);
 	struct kvm_sregs s;
 
+	vm_set_supported_cpuid(&self->m);
 	start_tour(&self->m);
 	ASSERT_EXIT(KVM_EXIT_HLT, &self->m);
 	EXPECT_EQ(0x16, data[0]);
@@ -58,6 +59,7 @@ TEST_F(vm, guest_tours_all_modes_and_comes_back)
 
 TEST_F(vm, guest_tours_again_and_again)
 {
+	vm_set_supported_cpuid(&self->m);
 	for (int i = 0; i < 20; i++) {
 		start_tour(&self->m);
 		ASSERT_EXIT(KVM_EXIT_HLT, &self->m);
