@@ -104,7 +104,8 @@ def download(package, cache):
     found = glob.glob(os.path.join(cache, f"{package}_*.deb"))
     if not found and known(package):
         with tempfile.TemporaryDirectory(dir=cache) as fresh:
-            subprocess.run(["apt-get", "-qq", "download", package], cwd=fresh,
+            subprocess.run(["apt-get", "-qq", "-o", "APT::Sandbox::User=root",
+                            "download", package], cwd=fresh,
                            check=False)
             for path in glob.glob(os.path.join(fresh, f"{package}_*.deb")):
                 os.rename(path, os.path.join(cache, os.path.basename(path)))
