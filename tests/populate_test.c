@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: GPL-2.0
+/* What populating guest memory costs, and memory that is refused. */
+#include <sys/syscall.h>
+
+#include "kselftest_harness.h"
+#include "lib/race.h"
+
+FIXTURE(populate) {
+	struct vm m;
+	uint8_t *mem;
+};
+
+FIXTURE_SETUP(populate)
+{
+	vm_create(&self->m);
+	self->mem = map_aligned(SIZE);
+	madvise(self->mem, SIZE, MADV_NOHUGEPAGE);
+	ASSERT_EQ(0, vm_set_slot(&self->m, 1, BASE, SIZE, self->mem));
+}
+
+FIXTURE_TEARDOWN(populate)
+{
+	vm_destroy(&self->m);
+}
+
+/* The guest's only access to a page at BASE. */
+#define PEEK(error) do {						\
+	vm_start(&self->m, MODE_LONG, peek64);				\
+	vm_set_regs(&self->m, &(struct kvm_regs){ .rip = CODE, .rflags = 2, .rbx = BASE }); \
+	EXPECT_EQ((error), vm_run(&self->m));				\
+} while (0)
+
+/* M11: its pages are nobody else's. */
+TEST_F(populate, memfd_secret_is_refused)
+{
+	int fd = syscall(447, 0);
+
+	if (fd < 0)
+		SKIP(return, "no memfd_secret");
+	ASSERT_EQ(0, ftruncate(fd, SIZE));
+	map_at(self->mem, SIZE, MAP_FIXED, fd);
+	*(uint64_t *)self->mem = 1;
+	PEEK(-EFAULT);
+}
+
+/* M12: device memory and pages of the kernel have no page to follow. */
+TEST_F(populate, pfnmap_is_refused)
+{
+	int fd = open("/dev/mem", O_RDONLY | O_SYNC);
+
+	if (on_kvm())
+		SKIP(return, "KVM follows PFN mappings");
+	if (fd < 0 || mmap(self->mem, PAGE, PROT_READ, MAP_SHARED | MAP_FIXED, fd, 0xf0000) ==
+	    MAP_FAILED)
+		SKIP(return, "no /dev/mem");
+	PEEK(-EFAULT);
+}
+
+static uint64_t cycles(void)
+{
+	return __builtin_ia32_rdtsc();
+}
+
+/* 64 MBytes that the process has: what it costs the guest to get them. */
+static void touch_twice(struct __test_metadata *_metadata, struct vm *m, int advice,
+		     const char *what)
+{
+	const unsigned long n = 16384;
+	uint8_t *mem = map_aligned(n * PAGE);
+	uint64_t start, first;
+
+	/* Off by default on a machine as small as the test's. */
+	write_file("/sys/kernel/mm/transparent_hugepage/enabled", "madvise");
+	madvise(mem, n * PAGE, advice);
+	memset(mem, 1, n * PAGE);
+	ASSERT_EQ(0, vm_set_slot(m, 1, 0, 0, NULL));
+	ASSERT_EQ(0, vm_set_slot(m, 1, BASE, n * PAGE, mem));
+	for (int turn = 0; turn < 2; turn++) {
+		vm_start(m, MODE_LONG, touch_all);
+		vm_set_regs(m, &(struct kvm_regs){ .rip = CODE, .rflags = 2, .rbx = BASE, .r9 = n - 1 });
+		start = cycles();
+		ASSERT_EXIT(KVM_EXIT_HLT, m);
+		if (!turn)
+			first = cycles() - start;
+	}
+	TH_LOG("%s: %lu instructions per 4K page populated, %lu when there", what,
+	       (unsigned long)(first / n), (unsigned long)((cycles() - start) / n));
+	for (unsigned long i = 0; i < n; i++)
+		if (*(uint32_t *)(mem + i * PAGE) != 0x01010103)
+			EXPECT_EQ(0x01010103, *(uint32_t *)(mem + i * PAGE));
+}
+
+TEST_F(populate, small_pages)
+{
+	touch_twice(_metadata, &self->m, MADV_NOHUGEPAGE, "4K");
+}
+
+TEST_F(populate, large_pages)
+{
+	touch_twice(_metadata, &self->m, MADV_HUGEPAGE, "2M");
+}
+
+TEST_HARNESS_MAIN
