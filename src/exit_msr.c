@@ -91,9 +91,15 @@ static int wrmsr_exec(struct vtx_vcpu *vcpu, u32 insn_len)
  */
 int vtx_exit_wrmsr(struct vtx_vcpu *vcpu)
 {
+	int r;
+
 	if (vtx_msr_is_swapped(vcpu->regs[VTX_RCX]))
 		return VTX_SLOW;
-	return wrmsr_exec(vcpu, vmcs_read32(VM_EXIT_INSTRUCTION_LEN));
+	r = wrmsr_exec(vcpu, vmcs_read32(VM_EXIT_INSTRUCTION_LEN));
+	/* Around: the flush that a change of EFER.NXE implies is due. */
+	if (r == VTX_RESUME && (u32)vcpu->regs[VTX_RCX] == MSR_EFER)
+		return VTX_AROUND;
+	return r;
 }
 
 /**
