@@ -436,7 +436,8 @@ void vtx_host_before_entry(struct vtx_vcpu *vcpu)
 	refresh_host_fields(&vcpu->vmcs);
 	if (unlikely(vcpu->debug.dr7 & 0xff))
 		load_guest_debugregs(vcpu);
-	if (vcpu->osxsave && vcpu->xcr0 != host_xcr0)
+	vcpu->host.xcr0_lent = vcpu->osxsave && vcpu->xcr0 != host_xcr0;
+	if (vcpu->host.xcr0_lent)
 		xsetbv(XCR_XFEATURE_ENABLED_MASK, vcpu->xcr0);
 	if (l1d_flush != L1D_FLUSH_NONE)
 		flush_l1d(vcpu);
@@ -450,7 +451,8 @@ void vtx_host_before_entry(struct vtx_vcpu *vcpu)
  */
 void vtx_host_after_exit(struct vtx_vcpu *vcpu)
 {
-	if (vcpu->osxsave && vcpu->xcr0 != host_xcr0)
+	/* An exit served meanwhile may have changed the guest's XCR0 or CR4. */
+	if (vcpu->host.xcr0_lent)
 		xsetbv(XCR_XFEATURE_ENABLED_MASK, host_xcr0);
 	/* VM exit clears DR7 and IA32_DEBUGCTL. */
 	if (hw_breakpoint_active())

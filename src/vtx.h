@@ -217,6 +217,7 @@ struct vtx_mmio;
  * @fs_base:	HOST_FS_BASE as last written
  * @debugctl:	IA32_DEBUGCTL, cleared by each VM exit
  * @kernel_gs_base: IA32_KERNEL_GS_BASE of the VMM thread
+ * @xcr0_lent:	XCR0 is the guest's
  * @msrs_loaded: bit per enum vtx_hw_msr: the guest's value is in the CPU
  */
 struct vtx_host {
@@ -226,6 +227,7 @@ struct vtx_host {
 	u64 debugctl;
 	u64 kernel_gs_base;
 	u32 msrs_loaded;
+	bool xcr0_lent;
 };
 
 /**
