@@ -77,6 +77,7 @@ debug() {
 	cat >script <<-'END'
 		set pagination off
 		set confirm off
+		set remotetimeout 100
 		set architecture i386:x86-64
 		target remote /tmp/gdb.sock
 		stepi
@@ -100,7 +101,8 @@ debug() {
 		-append "console=ttyS0 nokaslr cryptomgr.notests mitigations=off panic=-1 quiet" \
 		<>typed >console.log 2>&1 &
 	qemu=$!
-	sleep 1
+	trap 'kill $qemu' EXIT
+	sleep 3
 	/vm/gdb -nx -batch -x script >gdb.log 2>&1 || true
 	cat gdb.log
 	grep -q '^stepped to ffff0000:e05b\|^stepped to f0000:e05b' gdb.log
@@ -109,6 +111,7 @@ debug() {
 	await "guest ready" console.log $qemu || exit 1
 	echo 'poweroff -f' >typed
 	wait $qemu
+	trap - EXIT
 	echo "ok: gdb stepped and stopped the guest, which then booted"
 }
 
