@@ -265,6 +265,9 @@ void vtx_event_save_vectoring(struct vtx_vcpu *vcpu, u32 idt_info)
 	e->info = idt_info & ~INTR_INFO_UNBLOCK_NMI;
 	if (idt_info & VECTORING_INFO_DELIVER_CODE_MASK)
 		e->error = vmcs_read32(IDT_VECTORING_ERROR_CODE);
+	/* Injecting it again, VM entry allows none in real-address mode. */
+	if (!(vmcs_readl(GUEST_CR0) & X86_CR0_PE))
+		e->info &= ~INTR_INFO_DELIVER_CODE_MASK;
 	if (type == INTR_TYPE_SOFT_INTR || type == INTR_TYPE_SOFT_EXCEPTION ||
 	    type == INTR_TYPE_PRIV_SW_EXCEPTION)
 		e->insn_len = vmcs_read32(VM_EXIT_INSTRUCTION_LEN);
