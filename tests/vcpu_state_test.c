@@ -542,32 +542,52 @@ static void *run_other(void *arg)
 	return (void *)(long)ioctl(*(int *)arg, KVM_RUN, 0);
 }
 
-TEST_F(vm, two_vcpus_run_at_once_with_locked_instructions)
+/*
+ * Two vCPUs that wait for each other, then count together. They are to be
+ * interruptible: the scheduler may give both the same CPU.
+ */
+static void count_together(struct __test_metadata *_metadata, struct vm *m)
 {
 	struct kvm_run *run;
 	struct kvm_sregs s;
 	struct kvm_regs regs;
-	uint32_t *data = (uint32_t *)(self->m.ram + DATA);
-	int other = vm_add_cpu(&self->m, 1, &run);
+	uint32_t *data = (uint32_t *)(m->ram + DATA);
+	int other = vm_add_cpu(m, 1, &run);
 	pthread_t thread;
 	void *result;
 
-	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
-		SKIP(return, "needs two CPUs");
-	vm_start(&self->m, MODE_LONG, locked_add64);
-	s = vm_sregs(&self->m);
-	regs = vm_regs(&self->m);
+	vm_start(m, MODE_LONG, locked_add64);
+	vm_set_interruptible(m);
+	s = vm_sregs(m);
+	regs = vm_regs(m);
 	regs.rcx = ROUNDS;
-	vm_set_regs(&self->m, &regs);
+	vm_set_regs(m, &regs);
 	regs.rsp -= 0x800;
 	ASSERT_EQ(0, ioctl(other, KVM_SET_SREGS, &s));
 	ASSERT_EQ(0, ioctl(other, KVM_SET_REGS, &regs));
 	ASSERT_EQ(0, pthread_create(&thread, NULL, run_other, &other));
-	ASSERT_EXIT(KVM_EXIT_HLT, &self->m);
+	ASSERT_EXIT(KVM_EXIT_HLT, m);
 	pthread_join(thread, &result);
 	EXPECT_EQ(NULL, result);
 	EXPECT_EQ(KVM_EXIT_HLT, run->exit_reason);
 	EXPECT_EQ(2 * ROUNDS, data[0]);
+}
+
+TEST_F(vm, two_vcpus_run_at_once_with_locked_instructions)
+{
+	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
+		SKIP(return, "needs two CPUs");
+	count_together(_metadata, &self->m);
+}
+
+TEST_F(vm, two_vcpus_share_one_cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(0, &set);
+	ASSERT_EQ(0, sched_setaffinity(0, sizeof(set), &set));
+	count_together(_metadata, &self->m);
 }
 
 TEST_HARNESS_MAIN

@@ -52,7 +52,7 @@ volatile uint64_t *stop_word(struct vm *m)
 	return (volatile uint64_t *)(m->ram + STOP);
 }
 
-/* IF is set: without, Bochs forgets an interrupt that waits at VM entry. */
+/* IF is set: without, Bochs holds host interrupts back (vm_set_interruptible()). */
 void start_race(struct vm *m, struct runner *r, int flags)
 {
 	*stop_word(m) = 0;

@@ -215,8 +215,8 @@ void vm_trap_return(struct vm *vm, uint64_t ip)
 
 /*
  * Lets the guest run with RFLAGS.IF set. The processor exits for host interrupts
- * either way; Bochs forgets one that is pending when a guest with IF = 0 is
- * entered, so a guest that spins and is to be interrupted must be started so.
+ * either way; Bochs 2.7 holds them back from VM entry on while the guest has
+ * IF = 0, so a guest that spins and is to be interrupted must be started so.
  */
 void vm_set_interruptible(struct vm *vm)
 {
