@@ -20,6 +20,7 @@
 
 #include "caps.h"
 #include "cr.h"
+#include "event.h"
 #include "host.h"
 #include "vmx_insn.h"
 #include "vtx.h"
@@ -384,27 +385,29 @@ static void adjust(struct vtx_vcpu *vcpu, u32 function, u32 index)
 }
 
 /**
- * vtx_cpuid_exec() - the CPUID instruction
- * @vcpu: the vCPU; VMCS current
+ * vtx_exit_cpuid() - the CPUID instruction; a fast handler
+ * @vcpu: the vCPU
+ *
+ * Return: see exit.c.
  */
-void vtx_cpuid_exec(struct vtx_vcpu *vcpu)
+int vtx_exit_cpuid(struct vtx_vcpu *vcpu)
 {
 	u64 *r = vcpu->regs;
 	u32 function = r[VTX_RAX], index = r[VTX_RCX];
 	const struct kvm_cpuid_entry2 *e = vcpu->cpuid_last;
 
 	/* Guests ask for the same leaf over and over. */
-	if (!e || !matches(e, function, index))
-		e = find_or_last(vcpu, function, index);
-	vcpu->cpuid_last = e;
-	if (unlikely(!e)) {
+	if (unlikely(!e || !matches(e, function, index)))
+		vcpu->cpuid_last = e = find_or_last(vcpu, function, index);
+	if (likely(e)) {
+		r[VTX_RAX] = e->eax;
+		r[VTX_RBX] = e->ebx;
+		r[VTX_RCX] = e->ecx;
+		r[VTX_RDX] = e->edx;
+		if (function == 1 || function == 0xd)
+			adjust(vcpu, function, index);
+	} else {
 		r[VTX_RAX] = r[VTX_RBX] = r[VTX_RCX] = r[VTX_RDX] = 0;
-		return;
 	}
-	r[VTX_RAX] = e->eax;
-	r[VTX_RBX] = e->ebx;
-	r[VTX_RCX] = e->ecx;
-	r[VTX_RDX] = e->edx;
-	if (function == 1 || function == 0xd)
-		adjust(vcpu, function, index);
+	return vtx_skip_insn(vcpu);
 }

@@ -168,6 +168,7 @@ void vtx_efer_write(struct vtx_vcpu *vcpu, u64 efer)
 		entry |= VM_ENTRY_IA32E_MODE;
 	vmcs_write32(VM_ENTRY_CONTROLS, entry);
 	vmcs_write64(GUEST_IA32_EFER, efer);
+	vcpu->syscall = efer & EFER_SCE;
 	vtx_tlb_state_changed(&vcpu->tlb);
 }
 

@@ -33,6 +33,7 @@ int vtx_debug_set(struct vtx_vcpu *vcpu, const struct kvm_guest_debug *dbg)
 {
 	struct vtx_debug *d = &vcpu->debug;
 	u32 bitmap = vmcs_read32(EXCEPTION_BITMAP) & ~BIT(BP_VECTOR);
+	u32 *control = &vcpu->event.debug;
 
 	if (dbg->control & INJECT) {
 		if (vcpu->event.info)
@@ -45,14 +46,14 @@ int vtx_debug_set(struct vtx_vcpu *vcpu, const struct kvm_guest_debug *dbg)
 	if (d->tf)
 		vmcs_writel(GUEST_RFLAGS, vmcs_readl(GUEST_RFLAGS) & ~X86_EFLAGS_TF);
 	d->tf = false;
-	d->control = dbg->control & KVM_GUESTDBG_ENABLE ? dbg->control & ~INJECT : 0;
-	if (d->control & KVM_GUESTDBG_USE_HW_BP) {
+	*control = dbg->control & KVM_GUESTDBG_ENABLE ? dbg->control & ~INJECT : 0;
+	if (*control & KVM_GUESTDBG_USE_HW_BP) {
 		memcpy(d->db, dbg->arch.debugreg, sizeof(d->db));
 		d->dr7 = (dbg->arch.debugreg[7] & VTX_DR7_WRITABLE & ~VTX_DR7_GD) |
 			 VTX_DR7_FIXED;
 	}
 	vtx_dr_update(vcpu);
-	if (d->control & KVM_GUESTDBG_USE_SW_BP)
+	if (*control & KVM_GUESTDBG_USE_SW_BP)
 		bitmap |= BIT(BP_VECTOR);
 	vmcs_write32(EXCEPTION_BITMAP, bitmap);
 	return 0;
@@ -92,7 +93,7 @@ int vtx_debug_exception(struct vtx_vcpu *vcpu, u8 vector)
 		vcpu->debug.bp_len = vmcs_read32(VM_EXIT_INSTRUCTION_LEN);
 		return to_user(vcpu, BP_VECTOR, 0);
 	}
-	if (likely(!(vcpu->debug.control & db)))
+	if (likely(!(vcpu->event.debug & db)))
 		return VTX_RESUME;
 	return to_user(vcpu, DB_VECTOR,
 		       vmcs_readl(EXIT_QUALIFICATION) & VTX_DR6_CONDITIONS);

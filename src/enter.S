@@ -3,7 +3,7 @@
  * enter.S - into the guest and back, the only assembly of vtx
  *
  * Owns the GPRs and the instructions that must stand next to VM entry and VM
- * exit. No policy.
+ * exit; and a way to C that costs its callers no register. No policy.
  */
 #include <linux/linkage.h>
 
@@ -161,3 +161,33 @@ SYM_INNER_LABEL(vtx_exit_label, SYM_L_GLOBAL)
 	mov	$1, %ebx
 	jmp	.Lclear_regs
 SYM_FUNC_END(vtx_enter)
+
+/**
+ * vtx_vmcs_error_thunk() - vtx_vmcs_error() that keeps all registers
+ * @field:	unsigned long (RDI)
+ */
+SYM_FUNC_START(vtx_vmcs_error_thunk)
+	push	%rbp
+	mov	%rsp, %rbp
+	push	%rax
+	push	%rcx
+	push	%rdx
+	push	%rsi
+	push	%rdi
+	push	%r8
+	push	%r9
+	push	%r10
+	push	%r11
+	call	vtx_vmcs_error
+	pop	%r11
+	pop	%r10
+	pop	%r9
+	pop	%r8
+	pop	%rdi
+	pop	%rsi
+	pop	%rdx
+	pop	%rcx
+	pop	%rax
+	pop	%rbp
+	RET
+SYM_FUNC_END(vtx_vmcs_error_thunk)

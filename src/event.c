@@ -165,7 +165,7 @@ void vtx_dr_update(struct vtx_vcpu *vcpu)
 {
 	struct vtx_debug *d = &vcpu->debug;
 
-	if (!(d->control & KVM_GUESTDBG_USE_HW_BP)) {
+	if (!(vcpu->event.debug & KVM_GUESTDBG_USE_HW_BP)) {
 		memcpy(d->db, vcpu->dr, sizeof(d->db));
 		d->dr7 = vcpu->dr7;
 	}
@@ -183,21 +183,41 @@ void vtx_event_pend_step(void)
 		    vmcs_readl(GUEST_PENDING_DBG_EXCEPTIONS) | VTX_DR6_BS);
 }
 
-static __always_inline void retire(struct vtx_vcpu *vcpu, u64 rip)
+/**
+ * vtx_wrapped_rip() - RIP after it has crossed a multiple of 4 GBytes
+ * @rip: the sum; VMCS current
+ *
+ * Return: what the mode makes of it, see vtx_next_rip().
+ */
+u64 vtx_wrapped_rip(u64 rip)
+{
+	return vtx_code_bits() == 64 ? rip : (u32)rip;
+}
+
+/* The rare part of retire(): @wrapped: RIP has crossed a multiple of 4 GBytes. */
+static noinline void retire_rare(struct vtx_vcpu *vcpu, u32 blocked,
+				 unsigned long rflags, bool wrapped)
+{
+	if (wrapped)
+		vmcs_writel(GUEST_RIP, vtx_wrapped_rip(vmcs_readl(GUEST_RIP)));
+	if (blocked & BLOCKED_STI_MOVSS)
+		vmcs_write32(GUEST_INTERRUPTIBILITY_INFO, blocked & ~BLOCKED_STI_MOVSS);
+	if (rflags & X86_EFLAGS_RF)
+		vmcs_writel(GUEST_RFLAGS, rflags & ~X86_EFLAGS_RF);
+	/* The monitor trap flag does not count instructions that we execute. */
+	if ((rflags & X86_EFLAGS_TF) || (vcpu->event.debug & KVM_GUESTDBG_SINGLESTEP))
+		vtx_event_pend_step();
+}
+
+static __always_inline void retire(struct vtx_vcpu *vcpu, u64 rip, bool wrapped)
 {
 	u32 blocked = vmcs_read32(GUEST_INTERRUPTIBILITY_INFO);
 	unsigned long rflags = vmcs_readl(GUEST_RFLAGS);
 
 	vmcs_writel(GUEST_RIP, rip);
-	if (unlikely(blocked & BLOCKED_STI_MOVSS))
-		vmcs_write32(GUEST_INTERRUPTIBILITY_INFO,
-			     blocked & ~BLOCKED_STI_MOVSS);
-	if (likely(!(rflags & (X86_EFLAGS_RF | X86_EFLAGS_TF)) && !vcpu->debug.control))
-		return;
-	vmcs_writel(GUEST_RFLAGS, rflags & ~X86_EFLAGS_RF);
-	/* The monitor trap flag does not count instructions that we execute. */
-	if ((rflags & X86_EFLAGS_TF) || (vcpu->debug.control & KVM_GUESTDBG_SINGLESTEP))
-		vtx_event_pend_step();
+	if (unlikely((blocked & BLOCKED_STI_MOVSS) | vcpu->event.debug | wrapped |
+		     (rflags & (X86_EFLAGS_RF | X86_EFLAGS_TF))))
+		retire_rare(vcpu, blocked, rflags, wrapped);
 }
 
 /**
@@ -211,27 +231,7 @@ static __always_inline void retire(struct vtx_vcpu *vcpu, u64 rip)
  */
 void vtx_retire(struct vtx_vcpu *vcpu, u64 rip)
 {
-	retire(vcpu, rip);
-}
-
-/**
- * vtx_next_rip() - address of the next instruction
- * @rip: this one's
- * @len: its length
- *
- * SDM vol. 3 "Checks on Guest RIP, RFLAGS, and SSP": outside 64-bit mode bits
- * 63:32 are 0, the instruction pointer wraps.
- *
- * Return: the address; VMCS current.
- */
-u64 vtx_next_rip(u64 rip, u32 len)
-{
-	u64 next = rip + len;
-
-	/* Only then can the mode matter. */
-	if (unlikely((next ^ rip) & ~0xffffffffULL) && vtx_code_bits() != 64)
-		next = (u32)next;
-	return next;
+	retire(vcpu, rip, false);
 }
 
 /**
@@ -242,9 +242,10 @@ u64 vtx_next_rip(u64 rip, u32 len)
  */
 int vtx_skip_insn(struct vtx_vcpu *vcpu)
 {
-	u32 len = vmcs_read32(VM_EXIT_INSTRUCTION_LEN);
+	u64 rip = vmcs_readl(GUEST_RIP);
+	u64 next = rip + vmcs_read32(VM_EXIT_INSTRUCTION_LEN);
 
-	retire(vcpu, vtx_next_rip(vmcs_readl(GUEST_RIP), len));
+	retire(vcpu, next, (next ^ rip) >> 32);
 	return VTX_RESUME;
 }
 
@@ -280,20 +281,17 @@ void vtx_event_save_vectoring(struct vtx_vcpu *vcpu, u32 idt_info)
 
 /**
  * vtx_event_unwind() - the VMM gets to see the vCPU: nothing half-delivered
- * @vcpu: the vCPU
+ * @e: the vCPU's events, one of which is to be injected
  *
  * An interrupt or NMI whose delivery was cut off goes back to waiting, where
  * the VMM's changes of state can't lose it and RFLAGS.IF counts again.
  */
-void vtx_event_unwind(struct vtx_vcpu *vcpu)
+void vtx_event_unwind(struct vtx_event *e)
 {
-	struct vtx_event *e = &vcpu->event;
 	u32 type = e->info & INTR_INFO_INTR_TYPE_MASK;
 
-	if (likely(!(e->info & INTR_INFO_VALID_MASK)))
-		return;
-	if (type == INTR_TYPE_EXT_INTR && e->irq < 0)
-		e->irq = e->info & INTR_INFO_VECTOR_MASK;
+	if (type == INTR_TYPE_EXT_INTR && !e->irq)
+		e->irq = VTX_IRQ_WAITS | (e->info & INTR_INFO_VECTOR_MASK);
 	else if (type == INTR_TYPE_NMI_INTR)
 		e->nmi = true;
 	else
@@ -303,15 +301,15 @@ void vtx_event_unwind(struct vtx_vcpu *vcpu)
 
 /**
  * vtx_event_irq_allowed() - could an external interrupt be injected now?
- * @vcpu: the vCPU; VMCS current
+ * @vcpu:   the vCPU; VMCS current
+ * @rflags: its RFLAGS
  *
  * Return: true if IF is set, no STI or MOV SS shadow, nothing else queued.
  */
-bool vtx_event_irq_allowed(const struct vtx_vcpu *vcpu)
+bool vtx_event_irq_allowed(const struct vtx_vcpu *vcpu, unsigned long rflags)
 {
-	return !vcpu->event.info && vcpu->event.irq < 0 &&
-	       !(vcpu->debug.control & KVM_GUESTDBG_BLOCKIRQ) &&
-	       (vmcs_readl(GUEST_RFLAGS) & X86_EFLAGS_IF) &&
+	return (rflags & X86_EFLAGS_IF) && !vcpu->event.info && !vcpu->event.irq &&
+	       !(vcpu->event.debug & KVM_GUESTDBG_BLOCKIRQ) &&
 	       !(vmcs_read32(GUEST_INTERRUPTIBILITY_INFO) & BLOCKED_STI_MOVSS);
 }
 
@@ -329,10 +327,10 @@ static void take_waiting(struct vtx_event *e)
 	if (e->nmi && !(blocked & (BLOCKED_STI_MOVSS | GUEST_INTR_STATE_NMI))) {
 		e->nmi = false;
 		e->info = X86_TRAP_NMI | INTR_TYPE_NMI_INTR | INTR_INFO_VALID_MASK;
-	} else if (e->irq >= 0 && !(blocked & BLOCKED_STI_MOVSS) &&
+	} else if (e->irq && !(blocked & BLOCKED_STI_MOVSS) &&
 		   (vmcs_readl(GUEST_RFLAGS) & X86_EFLAGS_IF)) {
-		e->info = e->irq | INTR_TYPE_EXT_INTR | INTR_INFO_VALID_MASK;
-		e->irq = -1;
+		e->info = (u8)e->irq | INTR_TYPE_EXT_INTR | INTR_INFO_VALID_MASK;
+		e->irq = 0;
 	}
 }
 
@@ -376,11 +374,11 @@ static void update_windows(struct vtx_vcpu *vcpu)
 	if (e->nmi)
 		want |= vmcs_read32(GUEST_INTERRUPTIBILITY_INFO) & GUEST_INTR_STATE_STI ?
 			CPU_BASED_INTR_WINDOW_EXITING : CPU_BASED_NMI_WINDOW_EXITING;
-	if (e->irq >= 0 || e->user_window)
+	if (e->irq || e->user_window)
 		want |= CPU_BASED_INTR_WINDOW_EXITING;
-	if (vcpu->debug.control & KVM_GUESTDBG_BLOCKIRQ)
+	if (vcpu->event.debug & KVM_GUESTDBG_BLOCKIRQ)
 		want = 0;
-	if (vcpu->debug.control & KVM_GUESTDBG_SINGLESTEP) {
+	if (vcpu->event.debug & KVM_GUESTDBG_SINGLESTEP) {
 		if (vtx_caps.mtf)
 			want |= CPU_BASED_MONITOR_TRAP_FLAG;
 		else
@@ -402,7 +400,7 @@ void vtx_event_prepare(struct vtx_vcpu *vcpu)
 {
 	struct vtx_event *e = &vcpu->event;
 
-	if (!e->info && !(vcpu->debug.control & KVM_GUESTDBG_BLOCKIRQ))
+	if (!e->info && !(vcpu->event.debug & KVM_GUESTDBG_BLOCKIRQ))
 		take_waiting(e);
 	if (e->info)
 		inject(e);

@@ -19,21 +19,31 @@ void vtx_dr_update(struct vtx_vcpu *vcpu);
 
 void vtx_event_pend_step(void);
 void vtx_retire(struct vtx_vcpu *vcpu, u64 rip);
-u64 vtx_next_rip(u64 rip, u32 len);
+u64 vtx_wrapped_rip(u64 rip);
 int vtx_skip_insn(struct vtx_vcpu *vcpu);
 
 void vtx_event_save_vectoring(struct vtx_vcpu *vcpu, u32 idt_info);
-void vtx_event_unwind(struct vtx_vcpu *vcpu);
+void vtx_event_unwind(struct vtx_event *e);
 void vtx_event_prepare(struct vtx_vcpu *vcpu);
-bool vtx_event_irq_allowed(const struct vtx_vcpu *vcpu);
+bool vtx_event_irq_allowed(const struct vtx_vcpu *vcpu, unsigned long rflags);
+
+/*
+ * The address of the next instruction; VMCS current. SDM vol. 3 "Checks on Guest
+ * RIP, RFLAGS, and SSP": outside 64-bit mode bits 63:32 are 0, the instruction
+ * pointer wraps.
+ */
+static inline u64 vtx_next_rip(u64 rip, u32 len)
+{
+	u64 next = rip + len;
+
+	/* Only then can the mode matter. */
+	return likely(!((next ^ rip) >> 32)) ? next : vtx_wrapped_rip(next);
+}
 
 /* Does VM entry need vtx_event_prepare()? Mostly not, hence one branch. */
-static inline bool vtx_event_due(const struct vtx_vcpu *vcpu)
+static __always_inline bool vtx_event_due(const struct vtx_vcpu *vcpu)
 {
-	const struct vtx_event *e = &vcpu->event;
-
-	return e->info | e->nmi | (e->irq >= 0) | e->user_window | e->window |
-	       vcpu->debug.control;
+	return vcpu->event.any[0] | vcpu->event.any[1];
 }
 
 #endif /* _VTX_EVENT_H */

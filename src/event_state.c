@@ -46,9 +46,9 @@ void vtx_get_events(struct vtx_vcpu *vcpu, struct kvm_vcpu_events *events)
 		if (events->exception.has_error_code)
 			events->exception.error_code = e->error;
 	}
-	if (e->irq >= 0) {
+	if (e->irq) {
 		events->interrupt.injected = 1;
-		events->interrupt.nr = e->irq;
+		events->interrupt.nr = (u8)e->irq;
 	}
 	if (blocked & GUEST_INTR_STATE_STI)
 		events->interrupt.shadow |= KVM_X86_SHADOW_INT_STI;
@@ -100,7 +100,7 @@ int vtx_set_events(struct vtx_vcpu *vcpu, const struct kvm_vcpu_events *events)
 		vtx_event_restore(vcpu, events->exception.nr,
 				  events->exception.has_error_code,
 				  events->exception.error_code);
-	e->irq = events->interrupt.injected ? events->interrupt.nr : -1;
+	e->irq = events->interrupt.injected ? VTX_IRQ_WAITS | events->interrupt.nr : 0;
 	if (events->flags & KVM_VCPUEVENT_VALID_NMI_PENDING)
 		e->nmi = events->nmi.pending;
 	if (events->nmi.injected)

@@ -24,6 +24,7 @@
 #include <linux/errno.h>
 #include <linux/kernel.h>
 #include <linux/kvm_para.h>
+#include <linux/nospec.h>
 
 #include <asm/mce.h>
 #include <asm/processor-flags.h>
@@ -89,11 +90,24 @@ static int forward_machine_check(void)
 	return VTX_AROUND;
 }
 
+/*
+ * For the exits that can interrupt the delivery of an event: SDM vol. 3
+ * "Information for VM Exits That Occur During Event Delivery".
+ */
+static void save_vectoring(struct vtx_vcpu *vcpu)
+{
+	u32 info = vmcs_read32(IDT_VECTORING_INFO_FIELD);
+
+	if (unlikely(info & VECTORING_INFO_VALID_MASK))
+		vtx_event_save_vectoring(vcpu, info);
+}
+
 /* Exceptions that vtx intercepts to look at, not to keep. */
 static int handle_exception(struct vtx_vcpu *vcpu)
 {
 	u32 info = vmcs_read32(VM_EXIT_INTR_INFO);
 
+	save_vectoring(vcpu);
 	/* The run loop has called the host's handler. */
 	if ((info & INTR_INFO_INTR_TYPE_MASK) == INTR_TYPE_NMI_INTR)
 		return VTX_AROUND;
@@ -145,27 +159,22 @@ int vtx_exit_shutdown(struct vtx_vcpu *vcpu)
 static int handle_interrupt_window(struct vtx_vcpu *vcpu)
 {
 	/* The VMM's own interrupt, queued before, goes first. */
-	if (!vcpu->event.user_window || vcpu->event.irq >= 0 || vcpu->event.info)
+	if (!vcpu->event.user_window || vcpu->event.irq || vcpu->event.info)
 		return VTX_RESUME;
 	vcpu->run->exit_reason = KVM_EXIT_IRQ_WINDOW_OPEN;
 	return VTX_TO_USER;
 }
 
-static int handle_slow(struct vtx_vcpu *vcpu)
+static int handle_task_switch(struct vtx_vcpu *vcpu)
 {
+	save_vectoring(vcpu);
 	return VTX_SLOW;
 }
 
 /* Hardware task switches have no VMX support beyond the exit: not done. */
-static int handle_task_switch(struct vtx_vcpu *vcpu)
+static int handle_task_switch_slow(struct vtx_vcpu *vcpu)
 {
 	return vtx_emulation_failure(vcpu, NULL, 0);
-}
-
-static int handle_cpuid(struct vtx_vcpu *vcpu)
-{
-	vtx_cpuid_exec(vcpu);
-	return vtx_skip_insn(vcpu);
 }
 
 static int handle_hlt(struct vtx_vcpu *vcpu)
@@ -221,6 +230,7 @@ static int handle_xsetbv(struct vtx_vcpu *vcpu)
 
 static int handle_ept_violation(struct vtx_vcpu *vcpu)
 {
+	save_vectoring(vcpu);
 	return VTX_ATOMIC;
 }
 
@@ -261,14 +271,11 @@ static int handle_unknown(struct vtx_vcpu *vcpu)
  * @fast:	see above
  * @atomic:	see above
  * @slow:	see above
- * @vectoring:	the exit can interrupt the delivery of an event (SDM vol. 3
- *		"Information for VM Exits That Occur During Event Delivery")
  */
 struct exit_row {
 	int (*fast)(struct vtx_vcpu *vcpu);
 	int (*atomic)(struct vtx_vcpu *vcpu);
 	int (*slow)(struct vtx_vcpu *vcpu);
-	bool vectoring;
 };
 
 #define NEVER	{ .fast = handle_unknown }	/* its control is off */
@@ -276,7 +283,7 @@ struct exit_row {
 
 /* Every reason of SDM vol. 3 table "Basic Exit Reasons", used or not. */
 static const struct exit_row rows[] = {
-	[EXIT_REASON_EXCEPTION_NMI] = { .fast = handle_exception, .vectoring = true },
+	[EXIT_REASON_EXCEPTION_NMI] = { .fast = handle_exception },
 	[EXIT_REASON_EXTERNAL_INTERRUPT] = { .fast = handle_nothing },
 	[EXIT_REASON_TRIPLE_FAULT] = { .fast = vtx_exit_shutdown },
 	[EXIT_REASON_INIT_SIGNAL] = { .fast = handle_nothing },
@@ -285,8 +292,8 @@ static const struct exit_row rows[] = {
 	[6] = NEVER,	/* other SMI: likewise */
 	[EXIT_REASON_INTERRUPT_WINDOW] = { .fast = handle_interrupt_window },
 	[EXIT_REASON_NMI_WINDOW] = { .fast = handle_nothing },
-	[EXIT_REASON_TASK_SWITCH] = { .fast = handle_slow, .slow = handle_task_switch, .vectoring = true },
-	[EXIT_REASON_CPUID] = { .fast = handle_cpuid },
+	[EXIT_REASON_TASK_SWITCH] = { .fast = handle_task_switch, .slow = handle_task_switch_slow },
+	[EXIT_REASON_CPUID] = { .fast = vtx_exit_cpuid },
 	[11] = UD,	/* GETSEC: CR4.SMXE is never set */
 	[EXIT_REASON_HLT] = { .fast = handle_hlt },
 	[EXIT_REASON_INVD] = { .fast = handle_skip },
@@ -327,8 +334,7 @@ static const struct exit_row rows[] = {
 	[EXIT_REASON_LDTR_TR] = NEVER,
 	[EXIT_REASON_EPT_VIOLATION] = { .fast = handle_ept_violation,
 					.atomic = handle_ept_violation_atomic,
-					.slow = handle_ept_violation_slow,
-					.vectoring = true },
+					.slow = handle_ept_violation_slow },
 	[EXIT_REASON_EPT_MISCONFIG] = NEVER,	/* ept_entry.h makes none */
 	[EXIT_REASON_INVEPT] = UD,
 	[EXIT_REASON_RDTSCP] = NEVER,
@@ -360,29 +366,6 @@ static const struct exit_row rows[] = {
 	[77] = UD,	/* TDCALL */
 };
 
-static const struct exit_row unknown_row = NEVER;
-
-static const struct exit_row *row_of(const struct vtx_vcpu *vcpu)
-{
-	u16 reason = vcpu->exit.reason;
-
-	return reason < ARRAY_SIZE(rows) ? &rows[reason] : &unknown_row;
-}
-
-static void save_vectoring(struct vtx_vcpu *vcpu)
-{
-	u32 info = vmcs_read32(IDT_VECTORING_INFO_FIELD);
-
-	if (unlikely(info & VECTORING_INFO_VALID_MASK))
-		vtx_event_save_vectoring(vcpu, info);
-}
-
-/* An exception while delivering #DF, found by whoever queued it. */
-static int check_shutdown(struct vtx_vcpu *vcpu, int r)
-{
-	return unlikely(vcpu->event.shutdown) ? vtx_exit_shutdown(vcpu) : r;
-}
-
 /* SDM vol. 3 "VM-Entry Failures During or After Loading Guest State". */
 static noinline int handle_failed_entry(struct vtx_vcpu *vcpu)
 {
@@ -391,25 +374,36 @@ static noinline int handle_failed_entry(struct vtx_vcpu *vcpu)
 	return vtx_fail_entry(vcpu, vcpu->exit.reason);
 }
 
+/* A reason that no row is for: new kinds of exits, none of which is enabled. */
+static noinline int handle_strange(struct vtx_vcpu *vcpu)
+{
+	if (vcpu->exit.reason & VMX_EXIT_REASONS_FAILED_VMENTRY)
+		return handle_failed_entry(vcpu);
+	vcpu->vmcs.launched = true;
+	return handle_unknown(vcpu);
+}
+
+static const struct exit_row *row_of(const struct vtx_vcpu *vcpu)
+{
+	return &rows[array_index_nospec(vcpu->exit.reason, ARRAY_SIZE(rows))];
+}
+
 /**
  * vtx_exit_fast() - handle the exit in vcpu->exit.reason on the spot
  * @vcpu: the vCPU
+ *
+ * The other two kinds are only asked for by handlers here: their row exists.
  *
  * Context: IRQs off, VMCS current since the exit.
  * Return: see the head of this file.
  */
 int vtx_exit_fast(struct vtx_vcpu *vcpu)
 {
-	const struct exit_row *row;
-
-	if (unlikely(vcpu->exit.reason & VMX_EXIT_REASONS_FAILED_VMENTRY))
-		return handle_failed_entry(vcpu);
+	if (unlikely(vcpu->exit.reason >= ARRAY_SIZE(rows)))
+		return handle_strange(vcpu);
 	/* A failed entry leaves the launch state: SDM vol. 3 "VM Entries". */
 	vcpu->vmcs.launched = true;
-	row = row_of(vcpu);
-	if (row->vectoring)
-		save_vectoring(vcpu);
-	return check_shutdown(vcpu, row->fast(vcpu));
+	return row_of(vcpu)->fast(vcpu);
 }
 
 /**
@@ -446,5 +440,7 @@ void vtx_exit_snapshot(struct vtx_vcpu *vcpu)
  */
 int vtx_exit_slow(struct vtx_vcpu *vcpu)
 {
-	return check_shutdown(vcpu, row_of(vcpu)->slow(vcpu));
+	int r = row_of(vcpu)->slow(vcpu);
+
+	return unlikely(vcpu->event.shutdown) ? vtx_exit_shutdown(vcpu) : r;
 }

@@ -242,35 +242,18 @@ static void retire_single(struct vtx_vcpu *vcpu)
 	vtx_retire(vcpu, pio->next_rip);
 }
 
-/**
- * vtx_pio_complete() - the VMM has done its part
- * @vcpu: the vCPU with vcpu->pending PIO or STRING
- *
- * Context: may sleep.
- * Return: VTX_RESUME, or VTX_TO_USER if the memory operand is gone.
- */
-int vtx_pio_complete(struct vtx_vcpu *vcpu)
+static noinline int complete_string(struct vtx_vcpu *vcpu)
 {
-	enum vtx_pending_io pending = vcpu->pending;
 	const struct vtx_pio *pio = &vcpu->pio;
 	struct vtx_gwalk w;
-	bool moved;
 	int r;
-
-	vcpu->pending = VTX_IO_NONE;
-	vtx_vcpu_load(vcpu);
-	moved = vmcs_readl(GUEST_RIP) != pio->rip;
-	if (!moved && pending == VTX_IO_PIO)
-		retire_single(vcpu);
-	else if (!moved)
-		vtx_gwalk_init(&w);
-	vtx_vcpu_put(vcpu);
-	if (moved || pending == VTX_IO_PIO)
-		return VTX_RESUME;
 
 	if (pio->in) {
 		if (pio->down)
 			reverse(vcpu);
+		vtx_vcpu_load(vcpu);
+		vtx_gwalk_init(&w);
+		vtx_vcpu_put(vcpu);
 		r = vtx_gva_write(vcpu, &w, pio->gva, pio_data(vcpu),
 				  pio->count * pio->size);
 		if (r)
@@ -280,4 +263,25 @@ int vtx_pio_complete(struct vtx_vcpu *vcpu)
 	retire_string(vcpu);
 	vtx_vcpu_put(vcpu);
 	return VTX_RESUME;
+}
+
+/**
+ * vtx_pio_complete() - the VMM has done its part
+ * @vcpu: the vCPU with vcpu->pending PIO or STRING
+ *
+ * Context: may sleep.
+ * Return: VTX_RESUME, or VTX_TO_USER if the memory operand is gone.
+ */
+int vtx_pio_complete(struct vtx_vcpu *vcpu)
+{
+	bool single = vcpu->pending == VTX_IO_PIO;
+	bool moved;
+
+	vcpu->pending = VTX_IO_NONE;
+	vtx_vcpu_load(vcpu);
+	moved = vmcs_readl(GUEST_RIP) != vcpu->pio.rip;
+	if (likely(!moved && single))
+		retire_single(vcpu);
+	vtx_vcpu_put(vcpu);
+	return likely(single) || moved ? VTX_RESUME : complete_string(vcpu);
 }

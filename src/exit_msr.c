@@ -63,12 +63,11 @@ static bool filtered(struct vtx_vcpu *vcpu, u32 access)
 int vtx_exit_rdmsr(struct vtx_vcpu *vcpu)
 {
 	bool taken = filtered(vcpu, KVM_MSR_FILTER_READ);
-	u64 data;
 
-	if (taken || vtx_msr_get(vcpu, vcpu->regs[VTX_RCX], &data, true))
+	if (taken || vtx_msr_get(vcpu, vcpu->regs[VTX_RCX], &vcpu->exit.msr, true))
 		return refuse(vcpu, taken, false, 0);
-	vcpu->regs[VTX_RAX] = (u32)data;
-	vcpu->regs[VTX_RDX] = data >> 32;
+	vcpu->regs[VTX_RAX] = (u32)vcpu->exit.msr;
+	vcpu->regs[VTX_RDX] = vcpu->exit.msr >> 32;
 	return vtx_skip_insn(vcpu);
 }
 
@@ -93,7 +92,7 @@ int vtx_exit_wrmsr(struct vtx_vcpu *vcpu)
 {
 	int r;
 
-	if (vtx_msr_is_swapped(vcpu->regs[VTX_RCX]))
+	if (vtx_msr_is_swapped(vcpu, vcpu->regs[VTX_RCX]))
 		return VTX_SLOW;
 	r = wrmsr_exec(vcpu, vmcs_read32(VM_EXIT_INSTRUCTION_LEN));
 	/* Around: the flush that a change of EFER.NXE implies is due. */

@@ -21,6 +21,7 @@
 #include <asm/desc.h>
 #include <asm/fpu/api.h>
 #include <asm/fpu/xcr.h>
+#include <asm/fsgsbase.h>
 #include <asm/hardirq.h>
 #include <asm/msr.h>
 #include <asm/tlbflush.h>
@@ -199,19 +200,14 @@ static void load_guest_fpu(struct vtx_vcpu *vcpu)
 			     : : "r"(vcpu->fpu) : "memory");
 }
 
-static const struct host_msrs *this_cpu_host_msrs(void)
+static noinline void learn_host_msrs(struct host_msrs *h)
 {
-	struct host_msrs *h = this_cpu_ptr(&host_msrs);
-
-	if (unlikely(!h->known)) {
-		rdmsrl(MSR_STAR, h->value[VTX_MSR_STAR]);
-		rdmsrl(MSR_LSTAR, h->value[VTX_MSR_LSTAR]);
-		rdmsrl(MSR_SYSCALL_MASK, h->value[VTX_MSR_FMASK]);
-		if (vtx_caps.cpu2 & SECONDARY_EXEC_ENABLE_RDTSCP)
-			rdmsrl(MSR_TSC_AUX, h->value[VTX_MSR_TSC_AUX]);
-		h->known = true;
-	}
-	return h;
+	rdmsrl(MSR_STAR, h->value[VTX_MSR_STAR]);
+	rdmsrl(MSR_LSTAR, h->value[VTX_MSR_LSTAR]);
+	rdmsrl(MSR_SYSCALL_MASK, h->value[VTX_MSR_FMASK]);
+	if (vtx_caps.cpu2 & SECONDARY_EXEC_ENABLE_RDTSCP)
+		rdmsrl(MSR_TSC_AUX, h->value[VTX_MSR_TSC_AUX]);
+	h->known = true;
 }
 
 static void load_msr(struct vtx_vcpu *vcpu, const struct host_msrs *h,
@@ -223,55 +219,62 @@ static void load_msr(struct vtx_vcpu *vcpu, const struct host_msrs *h,
 	vcpu->host.msrs_loaded |= BIT(i);
 }
 
+/* Inlined, unlike wrmsrl(): this is done twice per exit to the VMM. */
+static __always_inline void write_kernel_gs_base(u64 base)
+{
+	__wrmsr(MSR_KERNEL_GS_BASE, base, base >> 32);
+}
+
 /*
  * The host's kernel needs none of these until it returns to user mode or
  * switches tasks, so they stay the guest's for the whole stay in the run loop.
- * A guest without SYSCALL or SWAPGS (SDM vol. 2: 64-bit mode, EFER.SCE) can't
- * tell what they hold: RDMSR and WRMSR exit. Writes of EFER end the stay.
+ * A guest without SYSCALL (SDM vol. 2: EFER.SCE) can't tell what its three hold:
+ * RDMSR and WRMSR exit. Writes of EFER end the stay. KERNEL_GS_BASE it reads and
+ * writes by itself.
  */
 static void load_guest_msrs(struct vtx_vcpu *vcpu)
 {
-	const struct host_msrs *h = this_cpu_host_msrs();
-	u64 efer = vmcs_read64(GUEST_IA32_EFER);
+	struct host_msrs *h = this_cpu_ptr(&host_msrs);
 
-	vcpu->host.msrs_loaded = 0;
-	if (efer & EFER_SCE) {
+	if (unlikely(!h->known))
+		learn_host_msrs(h);
+	vcpu->host.kernel_gs_base = __rdmsr(MSR_KERNEL_GS_BASE);
+	write_kernel_gs_base(vcpu->msrs[VTX_MSR_KERNEL_GS_BASE]);
+	vcpu->host.msrs_loaded = BIT(VTX_MSR_KERNEL_GS_BASE);
+	if (vcpu->syscall) {
 		load_msr(vcpu, h, VTX_MSR_STAR);
 		load_msr(vcpu, h, VTX_MSR_LSTAR);
 		load_msr(vcpu, h, VTX_MSR_FMASK);
-	}
-	if (efer & EFER_LME) {
-		rdmsrl(MSR_KERNEL_GS_BASE, vcpu->host.kernel_gs_base);
-		wrmsrl(MSR_KERNEL_GS_BASE, vcpu->msrs[VTX_MSR_KERNEL_GS_BASE]);
-		vcpu->host.msrs_loaded |= BIT(VTX_MSR_KERNEL_GS_BASE);
 	}
 	if (vtx_caps.cpu2 & SECONDARY_EXEC_ENABLE_RDTSCP)
 		load_msr(vcpu, h, VTX_MSR_TSC_AUX);
 }
 
-static void load_host_msrs(struct vtx_vcpu *vcpu)
+static noinline void load_constant_msrs(unsigned long loaded)
 {
-	const struct host_msrs *h = this_cpu_host_msrs();
-	unsigned long loaded = vcpu->host.msrs_loaded;
+	const struct host_msrs *h = this_cpu_ptr(&host_msrs);
 	unsigned int i;
 
-	if (!loaded)
-		return;
-	/* SWAPGS in the guest changes it without an exit. */
-	if (loaded & BIT(VTX_MSR_KERNEL_GS_BASE)) {
-		rdmsrl(MSR_KERNEL_GS_BASE, vcpu->msrs[VTX_MSR_KERNEL_GS_BASE]);
-		wrmsrl(MSR_KERNEL_GS_BASE, vcpu->host.kernel_gs_base);
-		loaded &= ~BIT(VTX_MSR_KERNEL_GS_BASE);
-	}
 	for_each_set_bit(i, &loaded, VTX_NR_HW_MSRS)
 		wrmsrl(hw_msrs[i], h->value[i]);
+}
+
+static void load_host_msrs(struct vtx_vcpu *vcpu)
+{
+	u32 constant = vcpu->host.msrs_loaded & ~BIT(VTX_MSR_KERNEL_GS_BASE);
+
+	/* SWAPGS and WRMSR in the guest change it without an exit. */
+	vcpu->msrs[VTX_MSR_KERNEL_GS_BASE] = __rdmsr(MSR_KERNEL_GS_BASE);
+	write_kernel_gs_base(vcpu->host.kernel_gs_base);
+	if (unlikely(constant))
+		load_constant_msrs(constant);
 	vcpu->host.msrs_loaded = 0;
 }
 
 /* HOST selectors with RPL or TI are not allowed: those fields hold 0. */
 static void save_segments(struct vtx_host *host)
 {
-	unsigned long fs_base;
+	unsigned long fs_base = x86_fsbase_read_cpu();
 
 	savesegment(fs, host->fs_sel);
 	savesegment(gs, host->gs_sel);
@@ -280,10 +283,29 @@ static void save_segments(struct vtx_host *host)
 	store_ldt(host->ldt_sel);
 	native_store_gdt(&host->gdt);
 	store_idt(&host->idt);
-	fs_base = __rdmsr(MSR_FS_BASE);
-	if (fs_base != host->fs_base) {
+	if (unlikely(fs_base != host->fs_base)) {
 		host->fs_base = fs_base;
 		vmcs_writel(HOST_FS_BASE, fs_base);
+	}
+}
+
+/* Threads of 64-bit programs have 0 in all of them. */
+static noinline void restore_selectors(struct vtx_host *host)
+{
+	if (host->ldt_sel)
+		asm volatile("lldt %w0" : : "q"(host->ldt_sel));
+	loadsegment(ds, host->ds_sel);
+	loadsegment(es, host->es_sel);
+	if (host->fs_sel) {
+		loadsegment(fs, host->fs_sel);
+		wrmsrl(MSR_FS_BASE, host->fs_base);
+	}
+	if (host->gs_sel) {
+		u64 base;
+
+		rdmsrl(MSR_KERNEL_GS_BASE, base);
+		load_gs_index(host->gs_sel);
+		wrmsrl(MSR_KERNEL_GS_BASE, base);
 	}
 }
 
@@ -293,23 +315,9 @@ static void restore_segments(struct vtx_host *host)
 	native_load_idt(&host->idt);
 	/* TR's limit is 67H now: too small for the I/O bitmap of ioperm(). */
 	invalidate_tss_limit();
-	if (unlikely(host->ldt_sel))
-		asm volatile("lldt %w0" : : "q"(host->ldt_sel));
-	if (unlikely(host->ds_sel | host->es_sel)) {
-		loadsegment(ds, host->ds_sel);
-		loadsegment(es, host->es_sel);
-	}
-	if (unlikely(host->fs_sel)) {
-		loadsegment(fs, host->fs_sel);
-		wrmsrl(MSR_FS_BASE, host->fs_base);
-	}
-	if (unlikely(host->gs_sel)) {
-		u64 base;
-
-		rdmsrl(MSR_KERNEL_GS_BASE, base);
-		load_gs_index(host->gs_sel);
-		wrmsrl(MSR_KERNEL_GS_BASE, base);
-	}
+	if (unlikely(host->fs_sel | host->gs_sel | host->ds_sel | host->es_sel |
+		     host->ldt_sel))
+		restore_selectors(host);
 }
 
 /**
@@ -392,10 +400,9 @@ static void refresh_host_fields(struct vtx_vmcs *vmcs)
 		vmcs_writel(HOST_CR4, cr4);
 	}
 	if (vtx_caps.exit & VM_EXIT_LOAD_IA32_PERF_GLOBAL_CTRL) {
-		u64 perf;
+		u64 perf = __rdmsr(MSR_CORE_PERF_GLOBAL_CTRL);
 
-		rdmsrl(MSR_CORE_PERF_GLOBAL_CTRL, perf);
-		if (perf != vmcs->host_perf) {
+		if (unlikely(perf != vmcs->host_perf)) {
 			vmcs->host_perf = perf;
 			vmcs_write64(HOST_IA32_PERF_GLOBAL_CTRL, perf);
 		}

@@ -4,7 +4,7 @@
  *
  * An allow-list: what is not in the table does not exist (#GP in the guest, end
  * of the list for KVM_GET_MSRS). No guest ever reads or writes a host MSR: the
- * MSR bitmap lets through only FS and GS base, which are VMCS fields.
+ * MSR bitmap lets through only what is the guest's own while it runs.
  */
 #include "msr.h"
 
@@ -105,9 +105,29 @@ static const struct guest_msr msrs[] = {
 
 #define NR_SW_MSRS	31
 
+/*
+ * Accessed by the guest without an exit, unless the VMM's filter says otherwise:
+ * VMCS fields, and KERNEL_GS_BASE, which host.c swaps. A write of EFER means
+ * more than the register.
+ */
+const struct vtx_msr_direct vtx_msrs_direct[VTX_NR_MSRS_DIRECT] = {
+	{ MSR_FS_BASE, true },
+	{ MSR_GS_BASE, true },
+	{ MSR_KERNEL_GS_BASE, true },
+	{ MSR_IA32_SYSENTER_CS, true },
+	{ MSR_IA32_SYSENTER_ESP, true },
+	{ MSR_IA32_SYSENTER_EIP, true },
+	{ MSR_EFER, false },
+};
+
 static bool have_rdtscp(void)
 {
 	return vtx_caps.cpu2 & SECONDARY_EXEC_ENABLE_RDTSCP;
+}
+
+static bool matches(const struct guest_msr *m, u32 index)
+{
+	return index - m->index < m->count;
 }
 
 static const struct guest_msr *find(u32 index)
@@ -115,13 +135,25 @@ static const struct guest_msr *find(u32 index)
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(msrs); i++) {
-		if (index - msrs[i].index >= msrs[i].count)
+		if (!matches(&msrs[i], index))
 			continue;
 		if (msrs[i].index == MSR_TSC_AUX && !have_rdtscp())
 			return NULL;
 		return &msrs[i];
 	}
 	return NULL;
+}
+
+/* Guests ask for the same MSR over and over. */
+static const struct guest_msr *find_again(struct vtx_vcpu *vcpu, u32 index)
+{
+	const struct guest_msr *m = vcpu->msr_last;
+
+	if (unlikely(!m || !matches(m, index))) {
+		m = find(index);
+		vcpu->msr_last = m;
+	}
+	return m;
 }
 
 /* Listed is what a VMM saves and restores without knowing it. */
@@ -235,13 +267,16 @@ void vtx_msr_intercept(struct vtx_vcpu *vcpu, u32 index, bool read, bool write)
  */
 int vtx_msr_alloc(struct vtx_vcpu *vcpu)
 {
+	unsigned int i;
+
 	vcpu->msr_bitmap = (void *)__get_free_page(GFP_KERNEL_ACCOUNT);
 	vcpu->sw_msrs = kcalloc(NR_SW_MSRS, sizeof(u64), GFP_KERNEL_ACCOUNT);
 	if (!vcpu->msr_bitmap || !vcpu->sw_msrs)
 		return -ENOMEM;
 	memset(vcpu->msr_bitmap, 0xff, PAGE_SIZE);
-	vtx_msr_intercept(vcpu, MSR_FS_BASE, false, false);
-	vtx_msr_intercept(vcpu, MSR_GS_BASE, false, false);
+	for (i = 0; i < VTX_NR_MSRS_DIRECT; i++)
+		vtx_msr_intercept(vcpu, vtx_msrs_direct[i].index, false,
+				  !vtx_msrs_direct[i].write);
 	vcpu->apic_base = APIC_DEFAULT_PHYS_BASE | MSR_IA32_APICBASE_ENABLE |
 			  (vcpu->id == vcpu->vm->boot_id ? MSR_IA32_APICBASE_BSP : 0);
 	vcpu->misc_enable = MSR_IA32_MISC_ENABLE_FAST_STRING |
@@ -278,7 +313,7 @@ static unsigned int sw_index(const struct guest_msr *m, u32 index)
  */
 int vtx_msr_get(struct vtx_vcpu *vcpu, u32 index, u64 *data, bool from_guest)
 {
-	const struct guest_msr *m = find(index);
+	const struct guest_msr *m = find_again(vcpu, index);
 
 	if (!m || (from_guest && m->kind == KIND_HOST_ONLY))
 		return -EINVAL;
@@ -296,8 +331,7 @@ int vtx_msr_get(struct vtx_vcpu *vcpu, u32 index, u64 *data, bool from_guest)
 	case KIND_HW:
 	case KIND_HW_ADDR:
 		/* SWAPGS may have changed it since it was loaded. */
-		if ((vcpu->host.msrs_loaded & BIT(m->arg)) &&
-		    m->arg == VTX_MSR_KERNEL_GS_BASE)
+		if (m->arg == VTX_MSR_KERNEL_GS_BASE && vcpu->host.msrs_loaded)
 			rdmsrl(MSR_KERNEL_GS_BASE, vcpu->msrs[m->arg]);
 		*data = vcpu->msrs[m->arg];
 		break;
@@ -488,14 +522,15 @@ static int set_checked(struct vtx_vcpu *vcpu, const struct guest_msr *m, u32 ind
 
 /**
  * vtx_msr_is_swapped() - is the value in the CPU while the vCPU runs?
+ * @vcpu:  the vCPU
  * @index: RCX
  *
  * Return: true if a write has to end the stay in the run loop; EFER decides
  * which of the others are swapped at all.
  */
-bool vtx_msr_is_swapped(u32 index)
+bool vtx_msr_is_swapped(struct vtx_vcpu *vcpu, u32 index)
 {
-	const struct guest_msr *m = find(index);
+	const struct guest_msr *m = find_again(vcpu, index);
 
 	return m && (m->kind == KIND_HW || m->kind == KIND_HW_ADDR ||
 		     m->kind == KIND_EFER);
@@ -514,7 +549,7 @@ bool vtx_msr_is_swapped(u32 index)
  */
 int vtx_msr_set(struct vtx_vcpu *vcpu, u32 index, u64 data, bool from_guest)
 {
-	const struct guest_msr *m = find(index);
+	const struct guest_msr *m = find_again(vcpu, index);
 
 	if (!m || (from_guest && m->kind == KIND_HOST_ONLY))
 		return -EINVAL;

@@ -115,23 +115,25 @@ static bool filter_allows(const struct vtx_msr_filter *filter, u32 index, u32 ac
 	return !filter->deny;
 }
 
-static void intercept(struct vtx_vcpu *vcpu, u32 index, const struct vtx_msr_filter *filter)
+static void intercept(struct vtx_vcpu *vcpu, const struct vtx_msr_direct *direct,
+		      const struct vtx_msr_filter *filter)
 {
-	vtx_msr_intercept(vcpu, index, !filter_allows(filter, index, KVM_MSR_FILTER_READ),
-			  !filter_allows(filter, index, KVM_MSR_FILTER_WRITE));
+	vtx_msr_intercept(vcpu, direct->index,
+			  !filter_allows(filter, direct->index, KVM_MSR_FILTER_READ),
+			  !direct->write ||
+			  !filter_allows(filter, direct->index, KVM_MSR_FILTER_WRITE));
 }
 
 /* The MSRs that guests access without an exit must exit if they are filtered. */
 static void update_bitmaps(struct vtx_vm *vm, const struct vtx_msr_filter *filter)
 {
-	static const u32 direct[] = { MSR_FS_BASE, MSR_GS_BASE };
 	unsigned int i, j;
 
 	for (i = 0; i < VTX_MAX_VCPUS; i++) {
 		if (!vm->vcpus[i])
 			continue;
-		for (j = 0; j < ARRAY_SIZE(direct); j++)
-			intercept(vm->vcpus[i], direct[j], filter);
+		for (j = 0; j < VTX_NR_MSRS_DIRECT; j++)
+			intercept(vm->vcpus[i], &vtx_msrs_direct[j], filter);
 	}
 }
 

@@ -54,11 +54,8 @@ static __always_inline void forward_nmi(struct vtx_vcpu *vcpu)
 		asm volatile("int $2");
 }
 
-/*
- * From here to the end no code may be traced or take an exception: the context
- * is the guest's for RCU and lockdep.
- */
-static noinstr int into_guest_and_back(struct vtx_vcpu *vcpu)
+/* No code in here may be traced: the context is the guest's for RCU and lockdep. */
+static __always_inline int into_guest_and_back(struct vtx_vcpu *vcpu)
 {
 	int failed;
 
@@ -76,27 +73,25 @@ static noinstr int into_guest_and_back(struct vtx_vcpu *vcpu)
 }
 
 /*
- * IRQs off. Into the guest, and again after each exit that its handler can
- * serve on the spot: nothing that vtx_tlb_enter() and vtx_host_before_entry()
- * looked at changes meanwhile, and whoever wants this CPU has an interrupt
- * pending, which ends the next entry at once. Not so an entry that injects: its
- * delivery can exit before any interrupt is looked at, for ever if the guest
- * arranges that. IRQs must come on in between, as they do every MAX_ROUNDS
- * exits in any case: nobody's latency is to depend on the CPU's last rule.
- * Return: as exit handlers.
+ * Into the guest, and again after each exit that its handler can serve on the
+ * spot: nothing that vtx_tlb_enter() and vtx_host_before_entry() looked at
+ * changes meanwhile, and whoever wants this CPU has an interrupt pending, which
+ * ends the next entry at once. Not so an entry that injects: its delivery can
+ * exit before any interrupt is looked at, for ever if the guest arranges that.
+ * IRQs must come on in between, as they do every MAX_ROUNDS exits in any case:
+ * nobody's latency is to depend on the CPU's last rule.
  */
-static int trip(struct vtx_vcpu *vcpu)
+static noinstr int trip(struct vtx_vcpu *vcpu, unsigned int rounds)
 {
-	unsigned int rounds = vtx_tlb_straight() && vtx_host_straight() ? MAX_ROUNDS : 1;
 	int r;
 
-	if (unlikely(vtx_event_due(vcpu)))
-		vtx_event_prepare(vcpu);
 	do {
 		if (unlikely(into_guest_and_back(vcpu)))
 			return VTX_NO_ENTRY;
+		instrumentation_begin();
 		trace_vtx_exit(vcpu->exit.reason);
 		r = vtx_exit_fast(vcpu);
+		instrumentation_end();
 	} while (r == VTX_RESUME && --rounds && !vtx_event_due(vcpu));
 	return r;
 }
@@ -104,6 +99,7 @@ static int trip(struct vtx_vcpu *vcpu)
 /* IRQs off. Return: as exit handlers; VTX_NO_ENTRY: there was no VM entry. */
 static int enter(struct vtx_vcpu *vcpu)
 {
+	unsigned int rounds = vtx_tlb_straight() && vtx_host_straight() ? MAX_ROUNDS : 1;
 	int r;
 
 	if (unlikely(vtx_tlb_enter(&vcpu->tlb))) {
@@ -112,8 +108,10 @@ static int enter(struct vtx_vcpu *vcpu)
 	}
 	vtx_host_before_entry(vcpu);
 	guest_timing_enter_irqoff();
+	if (unlikely(vtx_event_due(vcpu)))
+		vtx_event_prepare(vcpu);
 
-	r = trip(vcpu);
+	r = trip(vcpu, rounds);
 
 	vtx_tlb_exit(&vcpu->tlb);
 	vtx_host_after_exit(vcpu);
@@ -123,7 +121,7 @@ static int enter(struct vtx_vcpu *vcpu)
 	asm volatile("nop");
 	local_irq_disable();
 	guest_timing_exit_irqoff();
-	return r;
+	return unlikely(vcpu->event.shutdown) ? vtx_exit_shutdown(vcpu) : r;
 }
 
 /* SDM vol. 3 "VM-Instruction Error Numbers". */
@@ -234,7 +232,6 @@ static int before_visit(struct vtx_vcpu *vcpu)
 	/* Missing PDPTEs leave the guest with page faults, not us with an error. */
 	if (unlikely(vcpu->pdptes_stale))
 		vtx_load_pdptes(vcpu);
-	cond_resched();
 	return VTX_RESUME;
 }
 
@@ -259,16 +256,39 @@ static int run_guest(struct vtx_vcpu *vcpu)
 static void fill_run_page(struct vtx_vcpu *vcpu)
 {
 	struct kvm_run *run = vcpu->run;
+	unsigned long rflags;
 
-	vtx_event_unwind(vcpu);
+	if (unlikely(vcpu->event.info))
+		vtx_event_unwind(&vcpu->event);
 	vtx_vcpu_load(vcpu);
-	run->if_flag = !!(vmcs_readl(GUEST_RFLAGS) & X86_EFLAGS_IF);
-	run->ready_for_interrupt_injection = vtx_event_irq_allowed(vcpu);
-	vtx_sync_out(vcpu);
+	rflags = vmcs_readl(GUEST_RFLAGS);
+	run->if_flag = !!(rflags & X86_EFLAGS_IF);
+	run->ready_for_interrupt_injection = vtx_event_irq_allowed(vcpu, rflags);
+	if (unlikely(READ_ONCE(run->kvm_valid_regs)))
+		vtx_sync_out(vcpu);
 	vtx_vcpu_put(vcpu);
 	run->cr8 = vcpu->cr8;
 	run->apic_base = vcpu->apic_base;
 	run->flags = 0;
+}
+
+/* What the VMM has put into the run page. */
+static int read_run_page(struct vtx_vcpu *vcpu)
+{
+	struct kvm_run *run = vcpu->run;
+	u64 cr8 = READ_ONCE(run->cr8);
+	int r;
+
+	if (unlikely(cr8 > 15))
+		return -EINVAL;
+	if (unlikely(READ_ONCE(run->kvm_valid_regs) | READ_ONCE(run->kvm_dirty_regs))) {
+		r = vtx_sync_in(vcpu);
+		if (r)
+			return r;
+	}
+	vcpu->cr8 = cr8;
+	vcpu->event.user_window = READ_ONCE(run->request_interrupt_window);
+	return 0;
 }
 
 /**
@@ -282,24 +302,15 @@ static void fill_run_page(struct vtx_vcpu *vcpu)
  */
 int vtx_run(struct vtx_vcpu *vcpu)
 {
-	struct kvm_run *run = vcpu->run;
-	u64 cr8 = READ_ONCE(run->cr8);
-	int r;
+	int r = read_run_page(vcpu);
 
-	r = cr8 > 15 ? -EINVAL : vtx_sync_in(vcpu);
-	if (r)
-		goto out;
-	vcpu->cr8 = cr8;
-	vcpu->event.user_window = READ_ONCE(run->request_interrupt_window);
-
-	r = complete_io(vcpu);
-	if (r == VTX_RESUME) {
-		if (READ_ONCE(run->immediate_exit))
-			r = -EINTR;
-		else
-			r = run_guest(vcpu);
+	if (!r) {
+		r = VTX_RESUME;
+		if (vcpu->pending != VTX_IO_NONE)
+			r = complete_io(vcpu);
+		if (r == VTX_RESUME)
+			r = READ_ONCE(vcpu->run->immediate_exit) ? -EINTR : run_guest(vcpu);
 	}
-out:
 	fill_run_page(vcpu);
 	return r;
 }

@@ -173,8 +173,8 @@ void vtx_get_sregs(struct vtx_vcpu *vcpu, struct kvm_sregs *sregs)
 	sregs->cr8 = vcpu->cr8;
 	sregs->efer = vmcs_read64(GUEST_IA32_EFER);
 	sregs->apic_base = vcpu->apic_base;
-	if (vcpu->event.irq >= 0)
-		sregs->interrupt_bitmap[vcpu->event.irq / 64] =
+	if (vcpu->event.irq)
+		sregs->interrupt_bitmap[(u8)vcpu->event.irq / 64] =
 			1ULL << (vcpu->event.irq % 64);
 }
 
@@ -243,7 +243,7 @@ int vtx_set_sregs(struct vtx_vcpu *vcpu, const struct kvm_sregs *sregs)
 	vcpu->pdptes_stale = true;
 	irq = pending_irq(sregs);
 	if (irq >= 0)
-		vcpu->event.irq = irq;
+		vcpu->event.irq = VTX_IRQ_WAITS | irq;
 	return 0;
 }
 

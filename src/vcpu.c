@@ -100,7 +100,6 @@ struct vtx_vcpu *vtx_vcpu_create(struct vtx_vm *vm, unsigned int id)
 	mutex_init(&vcpu->mutex);
 	vcpu->vm = vm;
 	vcpu->id = id;
-	vcpu->event.irq = -1;
 	vcpu->xcr0 = 1;
 	vcpu->dr6 = VTX_DR6_FIXED;
 	vcpu->dr7 = VTX_DR7_FIXED;

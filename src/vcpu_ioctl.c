@@ -106,7 +106,7 @@ static int ioctl_interrupt(struct vtx_vcpu *vcpu, const struct kvm_interrupt *ir
 {
 	if (irq->irq >= 256)
 		return -EINVAL;
-	vcpu->event.irq = irq->irq;
+	vcpu->event.irq = VTX_IRQ_WAITS | irq->irq;
 	return 0;
 }
 
@@ -143,12 +143,10 @@ static int ioctl_set_signal_mask(struct vtx_vcpu *vcpu,
 }
 
 /* Other signals end the run only; they are delivered after it. */
-static int ioctl_run(struct vtx_vcpu *vcpu)
+static noinline int run_with_sigmask(struct vtx_vcpu *vcpu)
 {
 	int r;
 
-	if (likely(!vcpu->has_sigmask))
-		return vtx_run(vcpu);
 	sigprocmask(SIG_SETMASK, &vcpu->sigmask, &current->real_blocked);
 	r = vtx_run(vcpu);
 	sigprocmask(SIG_SETMASK, &current->real_blocked, NULL);
@@ -262,13 +260,11 @@ out:
 	return r;
 }
 
-static long vcpu_ioctl_locked(struct vtx_vcpu *vcpu, unsigned int cmd, unsigned long arg)
+static noinline long other_ioctl(struct vtx_vcpu *vcpu, unsigned int cmd, unsigned long arg)
 {
 	void __user *user = (void __user *)arg;
 
 	switch (cmd) {
-	case KVM_RUN:
-		return arg ? -EINVAL : ioctl_run(vcpu);
 	case KVM_NMI:
 		vcpu->event.nmi = true;
 		return 0;
@@ -313,7 +309,10 @@ long vtx_vcpu_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return -EIO;
 	if (mutex_lock_killable(&vcpu->mutex))
 		return -EINTR;
-	r = vcpu_ioctl_locked(vcpu, cmd, arg);
+	if (likely(cmd == KVM_RUN))
+		r = arg ? -EINVAL : vcpu->has_sigmask ? run_with_sigmask(vcpu) : vtx_run(vcpu);
+	else
+		r = other_ioctl(vcpu, cmd, arg);
 	mutex_unlock(&vcpu->mutex);
 	return r;
 }

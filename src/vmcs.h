@@ -45,17 +45,15 @@ int vtx_vmcs_make_current(struct vtx_vmcs *vmcs);
 void vtx_vmcs_clear_cpu(void);
 
 /**
- * vtx_vmcs_load() - make the VMCS current on this CPU
+ * vtx_vmcs_is_current() - is it this CPU's current VMCS?
  * @vmcs: the VMCS
  *
- * Context: preemption off, IRQs on.
- * Return: as vtx_vmcs_make_current(); 0 if it is current already.
+ * Context: preemption off.
+ * Return: true mostly: vtx_vmcs_make_current() is only for the other case.
  */
-static inline int vtx_vmcs_load(struct vtx_vmcs *vmcs)
+static __always_inline bool vtx_vmcs_is_current(const struct vtx_vmcs *vmcs)
 {
-	if (likely(this_cpu_read(vtx_current_vmcs) == vmcs))
-		return 0;
-	return vtx_vmcs_make_current(vmcs);
+	return likely(this_cpu_read(vtx_current_vmcs) == vmcs);
 }
 
 #endif /* _VTX_VMCS_H */

@@ -181,15 +181,15 @@ void vtx_vmcs_init(struct vtx_vcpu *vcpu)
 }
 
 /**
- * vtx_vcpu_load_here() - make the vCPU's VMCS current, host fields included
+ * vtx_vcpu_make_current() - vtx_vcpu_load_here() when the VMCS is not current
  * @vcpu: the vCPU
  *
  * Context: preemption off.
- * Return: 0, -EAGAIN or -EIO as vtx_vmcs_load().
+ * Return: 0, -EAGAIN or -EIO as vtx_vmcs_make_current().
  */
-int vtx_vcpu_load_here(struct vtx_vcpu *vcpu)
+int vtx_vcpu_make_current(struct vtx_vcpu *vcpu)
 {
-	int r = vtx_vmcs_load(&vcpu->vmcs);
+	int r = vtx_vmcs_make_current(&vcpu->vmcs);
 
 	if (r > 0) {
 		write_host_cpu();
@@ -203,29 +203,19 @@ int vtx_vcpu_load_here(struct vtx_vcpu *vcpu)
 }
 
 /**
- * vtx_vcpu_load() - preemption off and the vCPU's VMCS current
+ * vtx_vcpu_make_current_wait() - the same, also if this CPU goes offline
  * @vcpu: the vCPU
  *
  * A CPU that goes offline leaves VMX operation before its tasks leave it: wait
  * to be moved. When the machine goes down VMCS fields read as 0.
  *
- * Context: may sleep; until vtx_vcpu_put() it may not.
+ * Context: preemption off, which comes back on for the wait.
  */
-void vtx_vcpu_load(struct vtx_vcpu *vcpu)
+void vtx_vcpu_make_current_wait(struct vtx_vcpu *vcpu)
 {
-	preempt_disable();
 	while (vtx_vcpu_load_here(vcpu) == -EAGAIN && !vtx_root_stopped()) {
 		preempt_enable();
 		schedule_timeout_uninterruptible(1);
 		preempt_disable();
 	}
-}
-
-/**
- * vtx_vcpu_put() - the mirror of vtx_vcpu_load(); the VMCS stays active
- * @vcpu: the vCPU
- */
-void vtx_vcpu_put(struct vtx_vcpu *vcpu)
-{
-	preempt_enable();
 }

@@ -20,6 +20,15 @@
 #include <asm/vmx.h>
 
 void vtx_vmcs_error(unsigned long field);
+void vtx_vmcs_error_thunk(void);
+
+/*
+ * Out of line and all registers kept: what reads a field needs no callee-saved
+ * registers for the sake of a failure that does not happen.
+ */
+#define vmcs_field_failed(field)						\
+	asm volatile("call vtx_vmcs_error_thunk"				\
+		     : ASM_CALL_CONSTRAINT : "D" (field) : "memory")
 
 static inline int vmxon(u64 phys)
 {
@@ -110,7 +119,7 @@ static __always_inline unsigned long __vmread(unsigned long field)
 			  : [v] "=r"(value) : [f] "r"(field) : "cc" : failed);
 	return value;
 failed:
-	vtx_vmcs_error(field);
+	vmcs_field_failed(field);
 	return 0;
 }
 
@@ -123,7 +132,7 @@ static __always_inline void __vmwrite(unsigned long field, unsigned long value)
 			  : "cc", "memory" : failed);
 	return;
 failed:
-	vtx_vmcs_error(field);
+	vmcs_field_failed(field);
 }
 
 /*

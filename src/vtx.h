@@ -121,6 +121,7 @@ struct vtx_vm {
  * @gpa:	guest-physical address, likewise
  * @gla:	guest-linear address, likewise
  * @insn_len:	length of the instruction, likewise
+ * @msr:	what RDMSR reads
  */
 struct vtx_exit {
 	u32 reason;
@@ -128,40 +129,50 @@ struct vtx_exit {
 	u64 qual;
 	u64 gpa;
 	u64 gla;
+	u64 msr;
 };
 
 /**
  * struct vtx_event - what is to be injected at the next VM entry
  * @info:	VM-entry interruption-information; 0: nothing
- * @error:	its error code
- * @insn_len:	instruction length, for software events
- * @nmi:	an NMI waits for its window
- * @irq:	external interrupt vector that waits for its window, -1: none
  * @window:	window-exiting controls that are on in the VMCS
+ * @debug:	KVM_GUESTDBG_*; 0: no debugger
+ * @irq:	external interrupt that waits for its window: VTX_IRQ_WAITS | vector
+ * @nmi:	an NMI waits for its window
  * @user_window: the VMM asked for KVM_EXIT_IRQ_WINDOW_OPEN
- * @shutdown:	an exception while delivering #DF: triple fault
+ * @any:	all of the above: 0 when VM entry needs no preparation
+ * @error:	error code of @info
+ * @insn_len:	instruction length, for software events
+ * @shutdown:	an exception while delivering #DF, which stays in @info: triple
+ *		fault
  */
 struct vtx_event {
-	u32 info;
+	union {
+		struct {
+			u32 info;
+			u32 window;
+			u32 debug;
+			u16 irq;
+			bool nmi;
+			bool user_window;
+		};
+		u64 any[2];
+	};
 	u32 error;
 	u32 insn_len;
-	bool nmi;
-	int irq;
-	u32 window;
-	bool user_window;
 	bool shutdown;
 };
 
+#define VTX_IRQ_WAITS	BIT(8)
+
 /**
  * struct vtx_debug - KVM_SET_GUEST_DEBUG
- * @control:	KVM_GUESTDBG_*; 0: no debugger
  * @bp_len:	length of the instruction behind the last #BP
  * @tf:		RFLAGS.TF in the VMCS is not the guest's
  * @db:		DR0-DR3 while the guest runs, the debugger's or the guest's
  * @dr7:	likewise DR7
  */
 struct vtx_debug {
-	u32 control;
 	u32 bp_len;
 	bool tf;
 	u64 db[4];
@@ -202,6 +213,7 @@ struct vtx_pio {
 	bool down;
 };
 
+struct guest_msr;
 struct vtx_mce;
 struct vtx_mmio;
 
@@ -248,6 +260,7 @@ struct vtx_host {
  * @dr6:	[v]
  * @dr7:	[v] as in the VMCS
  * @osxsave:	[v] CR4.OSXSAVE: @xcr0 counts
+ * @syscall:	[v] EFER.SCE: SYSCALL's MSRs count
  * @msrs:	[v] guest values of the swapped MSRs
  * @tsc_offset:	[v] guest TSC - host TSC
  * @tsc_adjust:	[v] IA32_TSC_ADJUST
@@ -257,6 +270,7 @@ struct vtx_host {
  * @cpuid:	[v] what the guest sees
  * @nr_cpuid:	[v] entries of it
  * @cpuid_last:	[v] the entry that the guest asked for last
+ * @msr_last:	[v] likewise, of the MSR table
  * @cstar:	[v] IA32_CSTAR, which no Intel CPU uses
  * @cr4_allowed: [v] CR4 bits that the guest may set, from @cpuid
  * @ran:	[v] the vCPU has entered the guest: CPUID is fixed
@@ -292,6 +306,7 @@ struct vtx_vcpu {
 	u64 dr6;
 	u64 dr7;
 	bool osxsave;
+	bool syscall;
 	u64 msrs[VTX_NR_HW_MSRS];
 	u64 tsc_offset;
 	u64 tsc_adjust;
@@ -301,6 +316,7 @@ struct vtx_vcpu {
 	struct kvm_cpuid_entry2 *cpuid;
 	unsigned int nr_cpuid;
 	const struct kvm_cpuid_entry2 *cpuid_last;
+	const struct guest_msr *msr_last;
 	u64 cstar;
 	u64 cr4_allowed;
 	bool ran;
