@@ -241,6 +241,31 @@ unsigned int vtx_ept_fill(struct vtx_ept *ept, gfn_t gfn, const u64 *pages,
 	return mapped;
 }
 
+/**
+ * vtx_ept_lookup() - where is a guest page?
+ * @ept: the tables
+ * @gfn: guest page
+ *
+ * Return: the host page, as long as ept_lock is held; 0: not mapped.
+ */
+hpa_t vtx_ept_lookup(const struct vtx_ept *ept, gfn_t gfn)
+{
+	const u64 *table = ept->root;
+	unsigned int level;
+	u64 entry;
+
+	for (level = VTX_EPT_LEVELS; level; level--) {
+		entry = table[vtx_ept_index(gfn, level)];
+		if (!vtx_ept_present(entry))
+			return 0;
+		if (vtx_ept_is_leaf(entry, level))
+			return vtx_ept_addr(entry) +
+			       ((gfn & (vtx_ept_span(level) - 1)) << PAGE_SHIFT);
+		table = table_of(entry);
+	}
+	return 0;
+}
+
 /* Leaves only @keep of the leaves in a range; of large pages, nothing. */
 static bool take_table(u64 *table, unsigned int level, gfn_t base, gfn_t first,
 		       gfn_t end, u64 keep)

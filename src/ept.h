@@ -56,6 +56,7 @@ enum vtx_ept_result vtx_ept_map(struct vtx_ept *ept, gfn_t gfn, hpa_t phys, u64 
 				unsigned int level, struct vtx_ept_spare *spare);
 unsigned int vtx_ept_fill(struct vtx_ept *ept, gfn_t gfn, const u64 *pages,
 			  unsigned int n);
+hpa_t vtx_ept_lookup(const struct vtx_ept *ept, gfn_t gfn);
 bool vtx_ept_zap(struct vtx_ept *ept, gfn_t first, gfn_t end);
 bool vtx_ept_protect(struct vtx_ept *ept, gfn_t first, gfn_t end);
 

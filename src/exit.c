@@ -428,6 +428,7 @@ void vtx_exit_snapshot(struct vtx_vcpu *vcpu)
 {
 	vcpu->exit.qual = vmcs_readl(EXIT_QUALIFICATION);
 	vcpu->exit.gpa = vmcs_read64(GUEST_PHYSICAL_ADDRESS);
+	vcpu->exit.gla = vmcs_readl(GUEST_LINEAR_ADDRESS);
 	vcpu->exit.insn_len = vmcs_read32(VM_EXIT_INSTRUCTION_LEN);
 }
 

@@ -399,6 +399,39 @@ out:
 	return r;
 }
 
+/*
+ * What the guest uses, its page tables and its code, is in its EPT: no need to
+ * ask the process. The page can't go away before ept_lock is released.
+ */
+static bool peek(struct vtx_vm *vm, gpa_t gpa, void *buf, unsigned int len)
+{
+	hpa_t page;
+
+	if (gpa >> VTX_EPT_GPA_BITS)
+		return false;
+	spin_lock(&vm->ept_lock);
+	page = vtx_ept_lookup(&vm->ept, gpa >> PAGE_SHIFT);
+	if (page)
+		memcpy(buf, __va(page) + offset_in_page(gpa), len);
+	spin_unlock(&vm->ept_lock);
+	return page;
+}
+
+/**
+ * vtx_guest_read() - the kernel reads guest-physical memory
+ * @vm:  the VM of the current process
+ * @gpa: guest-physical address
+ * @buf: kernel memory
+ * @len: bytes, within one guest page
+ *
+ * Context: may sleep.
+ * Return: as vtx_guest_copy().
+ */
+int vtx_guest_read(struct vtx_vm *vm, gpa_t gpa, void *buf, unsigned int len)
+{
+	return peek(vm, gpa, buf, len) ? 0 : vtx_guest_copy(vm, gpa, buf, len, false);
+}
+
 /**
  * vtx_guest_cmpxchg() - atomic update of a guest page-table entry
  * @vm:   the VM of the current process

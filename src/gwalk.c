@@ -173,7 +173,7 @@ static int walk(struct vtx_vcpu *vcpu, const struct vtx_gwalk *w, gva_t gva,
 		shift = PAGE_SHIFT + (level - 1) * m.bits;
 		at = table + ((gva >> shift) & ((1U << m.bits) - 1)) * m.entry;
 		entry = 0;
-		if (vtx_guest_copy(vcpu->vm, at, &entry, m.entry, false))
+		if (vtx_guest_read(vcpu->vm, at, &entry, m.entry))
 			return -ENXIO;
 		if (!(entry & PTE_P))
 			return -EFAULT;
@@ -229,21 +229,20 @@ static int walk(struct vtx_vcpu *vcpu, const struct vtx_gwalk *w, gva_t gva,
 bool vtx_linear(const struct vtx_gwalk *w, unsigned int seg, u64 offset,
 		unsigned int len, bool write, gva_t *gva)
 {
-	u64 base = vmcs_readl(GUEST_ES_BASE + 2 * seg);
 	u32 limit, ar;
 	u64 last;
 
 	if (w->bits == 64) {
-		if (seg != VTX_SEG_FS && seg != VTX_SEG_GS)
-			base = 0;
-		*gva = base + offset;
+		*gva = offset;
+		if (seg == VTX_SEG_FS || seg == VTX_SEG_GS)
+			*gva += vmcs_readl(GUEST_ES_BASE + 2 * seg);
 		return (s64)(*gva << 16) >> 16 == (s64)*gva;
 	}
 	offset = (u32)offset;
 	limit = vmcs_read32(GUEST_ES_LIMIT + 2 * seg);
 	ar = vmcs_read32(GUEST_ES_AR_BYTES + 2 * seg);
 	last = offset + len - 1;
-	*gva = (u32)(base + offset);
+	*gva = (u32)(vmcs_readl(GUEST_ES_BASE + 2 * seg) + offset);
 	if (ar & VMX_AR_UNUSABLE_MASK)
 		return false;
 	/* Code segments (bit 3) are never writable, data ones with bit 1. */
@@ -320,14 +319,16 @@ static int gva_copy(struct vtx_vcpu *vcpu, const struct vtx_gwalk *w, gva_t gva,
 {
 	bool write = access & VTX_ACCESS_WRITE;
 	struct span s;
-	int r;
+	int r, i;
 
 	r = translate(vcpu, w, gva, len, access, &s);
 	if (r)
 		return r;
-	r = vtx_guest_copy(vcpu->vm, s.gpa[0], buf, s.len[0], write);
-	if (!r && s.len[1])
-		r = vtx_guest_copy(vcpu->vm, s.gpa[1], buf + s.len[0], s.len[1], write);
+	for (i = 0; !r && i < 2 && s.len[i]; i++) {
+		r = write ? vtx_guest_copy(vcpu->vm, s.gpa[i], buf, s.len[i], true) :
+			    vtx_guest_read(vcpu->vm, s.gpa[i], buf, s.len[i]);
+		buf += s.len[i];
+	}
 	return r ? -ENXIO : 0;
 }
 

@@ -4,9 +4,10 @@
  *
  * Fetches and decodes the instruction at RIP and executes it for the guest,
  * with KVM_EXIT_MMIO for each piece that no slot has. An instruction that reads
- * is started anew when the VMM has delivered the data, which is kept in
- * vcpu->mmio until it is done; its writes leave one by one at the end, when
- * registers and RIP have moved on. What the instruction does is insn.c's.
+ * is executed anew when the VMM has delivered the data; what it is, the data and
+ * the translations of its addresses are kept in vcpu->mmio until it is done. Its
+ * writes leave one by one at the end, when registers and RIP have moved on. What
+ * the instruction does is insn.c's.
  */
 #include "mmio.h"
 
@@ -39,47 +40,58 @@ struct piece {
 };
 
 /**
- * struct vtx_mmio - the device accesses of one instruction
- * @rip:	the instruction
+ * struct translation - of a page that the instruction accesses
+ * @gva:	linear address of the page
+ * @gpa:	where it is
+ * @access:	VTX_ACCESS_WRITE, or 0: good for reading only
+ */
+struct translation {
+	gva_t gva;
+	gpa_t gpa;
+	u32 access;
+};
+
+/* Those of MAX_PIECES, and one that the CPU has made. */
+#define MAX_TRANSLATIONS	(MAX_PIECES + 1)
+
+/**
+ * struct vtx_mmio - one instruction, from the exit until it is done
+ * @vcpu:	the vCPU
+ * @w:		its paging state
+ * @insn:	the instruction, decoded
+ * @nr_bytes:	bytes fetched
+ * @bytes:	they
+ * @nr_translations: how many
+ * @translations: those of its operands so far
+ * @rip:	where it is
+ * @rflags:	RFLAGS, given to the vCPU only when all is done
+ * @regs:	GPRs, likewise
+ * @reads:	device reads so far in this attempt
  * @nr_reads:	reads that the VMM has answered
  * @reading:	the VMM has been asked for one more
  * @nr_writes:	writes to be done
  * @written:	how many of them the VMM has seen
- * @reads:	in program order
- * @writes:	likewise
+ * @read:	in program order
+ * @write:	likewise
  */
 struct vtx_mmio {
+	struct vtx_vcpu *vcpu;
+	struct vtx_gwalk w;
+	struct vtx_insn insn;
+	unsigned int nr_bytes;
+	u8 bytes[VTX_INSN_MAX_LEN];
+	unsigned int nr_translations;
+	struct translation translations[MAX_TRANSLATIONS];
 	u64 rip;
+	u64 rflags;
+	u64 regs[VTX_NR_GPRS];
+	unsigned int reads;
 	unsigned int nr_reads;
 	bool reading;
 	unsigned int nr_writes;
 	unsigned int written;
-	struct piece reads[MAX_PIECES];
-	struct piece writes[MAX_PIECES];
-};
-
-/**
- * struct emu - one attempt to execute the instruction
- * @vcpu:	the vCPU
- * @w:		its paging state
- * @insn:	the instruction, decoded
- * @regs:	GPRs, given to the vCPU only when all is done
- * @rip:	the instruction
- * @rflags:	likewise
- * @reads:	device reads so far in this attempt
- * @nr_bytes:	bytes fetched
- * @bytes:	they
- */
-struct emu {
-	struct vtx_vcpu *vcpu;
-	struct vtx_gwalk w;
-	struct vtx_insn insn;
-	u64 regs[VTX_NR_GPRS];
-	u64 rip;
-	u64 rflags;
-	unsigned int reads;
-	unsigned int nr_bytes;
-	u8 bytes[VTX_INSN_MAX_LEN];
+	struct piece read[MAX_PIECES];
+	struct piece write[MAX_PIECES];
 };
 
 /* Besides 0, -EFAULT (exception queued) and -ENXIO (can't be done). */
@@ -100,7 +112,10 @@ static const u8 vmcs_seg[] = {
 int vtx_mmio_alloc(struct vtx_vcpu *vcpu)
 {
 	vcpu->mmio = kzalloc(sizeof(*vcpu->mmio), GFP_KERNEL_ACCOUNT);
-	return vcpu->mmio ? 0 : -ENOMEM;
+	if (!vcpu->mmio)
+		return -ENOMEM;
+	vcpu->mmio->vcpu = vcpu;
+	return 0;
 }
 
 /**
@@ -128,7 +143,7 @@ static int to_user(struct vtx_vcpu *vcpu, const struct piece *p, bool write)
 }
 
 /* Fetch to the end of the page, then to the end of the next if need be. */
-static int fetch(struct emu *e, unsigned int upto)
+static int fetch(struct vtx_mmio *e, unsigned int upto)
 {
 	gva_t gva;
 	int r;
@@ -157,7 +172,7 @@ static int fetch(struct emu *e, unsigned int upto)
 	return 0;
 }
 
-static int fetch_and_decode(struct emu *e)
+static int fetch_and_decode(struct vtx_mmio *e)
 {
 	int r = fetch(e, VTX_INSN_MAX_LEN);
 
@@ -173,7 +188,7 @@ static int fetch_and_decode(struct emu *e)
 	return r ? -ENXIO : 0;
 }
 
-static int linear(struct emu *e, unsigned int seg, u64 offset, bool write, gva_t *gva)
+static int linear(struct vtx_mmio *e, unsigned int seg, u64 offset, bool write, gva_t *gva)
 {
 	bool ok;
 
@@ -186,12 +201,41 @@ static int linear(struct emu *e, unsigned int seg, u64 offset, bool write, gva_t
 	return ok ? 0 : -EFAULT;
 }
 
-static int translate(struct emu *e, gva_t gva, u32 access, gpa_t *gpa)
+static void remember(struct vtx_mmio *e, gva_t gva, gpa_t gpa, u32 access)
+{
+	if (e->nr_translations < MAX_TRANSLATIONS)
+		e->translations[e->nr_translations++] = (struct translation){
+			.gva = gva & PAGE_MASK, .gpa = gpa & PAGE_MASK, .access = access };
+}
+
+/* The CPU uses one translation for one instruction, and it has checked rights. */
+static bool recall(struct vtx_mmio *e, gva_t gva, u32 access, gpa_t *gpa)
+{
+	unsigned int i;
+
+	for (i = 0; i < e->nr_translations; i++) {
+		const struct translation *t = &e->translations[i];
+
+		if (t->gva == (gva & PAGE_MASK) && (t->access & access) == access) {
+			*gpa = t->gpa | offset_in_page(gva);
+			return true;
+		}
+	}
+	return false;
+}
+
+/* @access: VTX_ACCESS_WRITE or 0. */
+static int translate(struct vtx_mmio *e, gva_t gva, u32 access, gpa_t *gpa)
 {
 	u32 error = 0;
-	int r = vtx_gwalk(e->vcpu, &e->w, gva,
-			  access | (e->w.user ? VTX_ACCESS_USER : 0), gpa, &error);
+	int r;
 
+	if (recall(e, gva, access, gpa))
+		return 0;
+	r = vtx_gwalk(e->vcpu, &e->w, gva,
+		      access | (e->w.user ? VTX_ACCESS_USER : 0), gpa, &error);
+	if (!r)
+		remember(e, gva, *gpa, access);
 	if (r == -EFAULT) {
 		vtx_vcpu_load(e->vcpu);
 		vtx_queue_pf(e->vcpu, gva, error);
@@ -201,7 +245,7 @@ static int translate(struct emu *e, gva_t gva, u32 access, gpa_t *gpa)
 }
 
 /* Split at the page boundary; @pieces[1].len is 0 if there is none within. */
-static int split(struct emu *e, gva_t gva, u32 access, struct piece *pieces)
+static int split(struct vtx_mmio *e, gva_t gva, u32 access, struct piece *pieces)
 {
 	unsigned int len = e->insn.mem_size;
 	int r;
@@ -214,25 +258,24 @@ static int split(struct emu *e, gva_t gva, u32 access, struct piece *pieces)
 	return r;
 }
 
-static int read_piece(struct emu *e, struct piece *p)
+static int read_piece(struct vtx_mmio *e, struct piece *p)
 {
-	struct vtx_mmio *m = e->vcpu->mmio;
 	unsigned int n = e->reads;
 	int r = vtx_guest_copy(e->vcpu->vm, p->gpa, p->data, p->len, false);
 
 	if (r != -ENXIO)
 		return r ? -ENXIO : 0;
 	e->reads++;
-	if (n < m->nr_reads) {
-		memcpy(p->data, m->reads[n].data, p->len);
+	if (n < e->nr_reads) {
+		memcpy(p->data, e->read[n].data, p->len);
 		return 0;
 	}
-	m->reads[n] = *p;
-	m->reading = true;
+	e->read[n] = *p;
+	e->reading = true;
 	return ASK_USER;
 }
 
-static int read_mem(struct emu *e, gva_t gva, u64 *value)
+static int read_mem(struct vtx_mmio *e, gva_t gva, u64 *value)
 {
 	struct piece pieces[2];
 	unsigned int i;
@@ -249,9 +292,8 @@ static int read_mem(struct emu *e, gva_t gva, u64 *value)
 	return r;
 }
 
-static int write_mem(struct emu *e, gva_t gva, u64 value)
+static int write_mem(struct vtx_mmio *e, gva_t gva, u64 value)
 {
-	struct vtx_mmio *m = e->vcpu->mmio;
 	const u8 *from = (const u8 *)&value;
 	struct piece pieces[2];
 	unsigned int i;
@@ -264,7 +306,7 @@ static int write_mem(struct emu *e, gva_t gva, u64 value)
 		from += p->len;
 		r = vtx_guest_copy(e->vcpu->vm, p->gpa, p->data, p->len, true);
 		if (r == -ENXIO) {
-			m->writes[m->nr_writes++] = *p;
+			e->write[e->nr_writes++] = *p;
 			r = 0;
 		}
 	}
@@ -272,7 +314,7 @@ static int write_mem(struct emu *e, gva_t gva, u64 value)
 }
 
 /* MOVS and CMPS: seg:rSI and ES:rDI. */
-static int execute_two(struct emu *e)
+static int execute_two(struct vtx_mmio *e)
 {
 	const struct vtx_insn *insn = &e->insn;
 	bool copy = insn->op == VTX_INSN_MOVS;
@@ -295,11 +337,10 @@ static int execute_two(struct emu *e)
 	return r;
 }
 
-static int execute_one(struct emu *e)
+static int execute_one(struct vtx_mmio *e)
 {
 	const struct vtx_insn *insn = &e->insn;
 	bool write = vtx_insn_writes_mem(insn);
-	u32 touch = write ? VTX_ACCESS_WRITE : 0;
 	unsigned int seg = insn->seg;
 	struct piece pieces[2];
 	u64 offset, value = 0;
@@ -318,7 +359,7 @@ static int execute_one(struct emu *e)
 	if (!vtx_insn_reads_mem(insn))
 		return write_mem(e, gva, vtx_insn_store_value(insn, e->regs));
 	/* A read-modify-write faults before the device sees the read. */
-	r = split(e, gva, touch, pieces);
+	r = write ? split(e, gva, VTX_ACCESS_WRITE, pieces) : 0;
 	if (!r)
 		r = read_mem(e, gva, &value);
 	if (r)
@@ -328,7 +369,7 @@ static int execute_one(struct emu *e)
 }
 
 /* SDM vol. 1 "Stack Address-Size Attribute": 64 bits, else SS.B decides. */
-static u64 stack_mask(struct emu *e)
+static u64 stack_mask(struct vtx_mmio *e)
 {
 	u32 ar;
 
@@ -341,7 +382,7 @@ static u64 stack_mask(struct emu *e)
 }
 
 /* PUSH and POP with a memory operand: the stack is the other one. */
-static int execute_stack(struct emu *e)
+static int execute_stack(struct vtx_mmio *e)
 {
 	const struct vtx_insn *insn = &e->insn;
 	bool push = insn->op == VTX_INSN_PUSH;
@@ -369,7 +410,7 @@ static bool is_string(const struct vtx_insn *insn)
 	return insn->op >= VTX_INSN_MOVS && insn->op <= VTX_INSN_SCAS;
 }
 
-static int execute(struct emu *e)
+static int execute(struct vtx_mmio *e)
 {
 	const struct vtx_insn *insn = &e->insn;
 	int r;
@@ -387,7 +428,7 @@ static int execute(struct emu *e)
 	return r;
 }
 
-static void commit(struct emu *e)
+static void commit(struct vtx_mmio *e)
 {
 	struct vtx_vcpu *vcpu = e->vcpu;
 
@@ -403,66 +444,91 @@ static void commit(struct emu *e)
 	vtx_vcpu_put(vcpu);
 }
 
-static int next_write(struct vtx_vcpu *vcpu)
+static int next_write(struct vtx_mmio *e)
 {
-	struct vtx_mmio *m = vcpu->mmio;
-
-	for (; m->written < m->nr_writes; m->written++) {
-		const struct piece *p = &m->writes[m->written];
+	for (; e->written < e->nr_writes; e->written++) {
+		const struct piece *p = &e->write[e->written];
 		u64 value = 0;
 
 		memcpy(&value, p->data, p->len);
-		if (!vtx_bus_write(&vcpu->vm->bus, false, p->gpa, p->len, value))
-			return to_user(vcpu, p, true);
+		if (!vtx_bus_write(&e->vcpu->vm->bus, false, p->gpa, p->len, value))
+			return to_user(e->vcpu, p, true);
 	}
 	return VTX_RESUME;
 }
 
-static int attempt(struct vtx_vcpu *vcpu)
+/* Return: as exit handlers. @r: 0 after fetching and decoding, or its error. */
+static int attempt(struct vtx_mmio *e, int r)
 {
-	struct vtx_mmio *m = vcpu->mmio;
-	struct emu e = { .vcpu = vcpu };
-	int r;
+	struct vtx_vcpu *vcpu = e->vcpu;
 
-	vtx_vcpu_load(vcpu);
-	vtx_gwalk_init(&e.w);
-	e.rip = vmcs_readl(GUEST_RIP);
-	vcpu->regs[VTX_RSP] = vmcs_readl(GUEST_RSP);
-	vtx_vcpu_put(vcpu);
-	e.rflags = e.w.rflags;
-	memcpy(e.regs, vcpu->regs, sizeof(e.regs));
-	/* The VMM put the vCPU elsewhere in place of answering. */
-	if (m->nr_reads && e.rip != m->rip)
-		return VTX_RESUME;
-	m->rip = e.rip;
-	m->nr_writes = 0;
-	m->written = 0;
-
-	r = fetch_and_decode(&e);
+	e->reads = 0;
+	e->nr_writes = 0;
+	e->written = 0;
 	if (!r)
-		r = execute(&e);
+		r = execute(e);
 	if (r == ASK_USER)
-		return to_user(vcpu, &m->reads[m->nr_reads], false);
+		return to_user(vcpu, &e->read[e->nr_reads], false);
 	if (r == -EFAULT)
 		return VTX_RESUME;
 	if (r)
-		return vtx_emulation_failure(vcpu, e.bytes, e.nr_bytes);
-	commit(&e);
-	return next_write(vcpu);
+		return vtx_emulation_failure(vcpu, e->bytes, e->nr_bytes);
+	commit(e);
+	return next_write(e);
 }
+
+/* VMCS current. Return: RIP. */
+static u64 read_registers(struct vtx_mmio *e)
+{
+	struct vtx_vcpu *vcpu = e->vcpu;
+
+	vcpu->regs[VTX_RSP] = vmcs_readl(GUEST_RSP);
+	memcpy(e->regs, vcpu->regs, sizeof(e->regs));
+	e->rflags = vmcs_readl(GUEST_RFLAGS);
+	e->w.rflags = e->rflags;
+	return vmcs_readl(GUEST_RIP);
+}
+
+/* SDM vol. 3 table "Exit Qualification for EPT Violations". */
+#define QUAL_WRITE		BIT(1)
+#define QUAL_LINEAR		BIT(7)	/* the linear address is valid, */
+#define QUAL_TRANSLATED		BIT(8)	/* and not its translation failed */
 
 /**
  * vtx_mmio_exit() - the guest touched device memory
- * @vcpu: the vCPU
+ * @vcpu: the vCPU; exit information in vcpu->exit
  *
  * Context: may sleep.
  * Return: VTX_RESUME, VTX_TO_USER.
  */
 int vtx_mmio_exit(struct vtx_vcpu *vcpu)
 {
-	vcpu->mmio->nr_reads = 0;
-	vcpu->mmio->reading = false;
-	return attempt(vcpu);
+	struct vtx_mmio *e = vcpu->mmio;
+	u64 qual = vcpu->exit.qual;
+
+	e->nr_reads = 0;
+	e->reading = false;
+	e->nr_bytes = 0;
+	e->nr_translations = 0;
+	if ((qual & QUAL_LINEAR) && (qual & QUAL_TRANSLATED))
+		remember(e, vcpu->exit.gla, vcpu->exit.gpa,
+			 qual & QUAL_WRITE ? VTX_ACCESS_WRITE : 0);
+	vtx_vcpu_load(vcpu);
+	vtx_gwalk_init(&e->w);
+	e->rip = read_registers(e);
+	vtx_vcpu_put(vcpu);
+	return attempt(e, fetch_and_decode(e));
+}
+
+/* The VMM may have changed registers; or put the vCPU elsewhere altogether. */
+static int again(struct vtx_mmio *e)
+{
+	u64 rip;
+
+	vtx_vcpu_load(e->vcpu);
+	rip = read_registers(e);
+	vtx_vcpu_put(e->vcpu);
+	return rip == e->rip ? attempt(e, 0) : VTX_RESUME;
 }
 
 /**
@@ -474,16 +540,16 @@ int vtx_mmio_exit(struct vtx_vcpu *vcpu)
  */
 int vtx_mmio_complete(struct vtx_vcpu *vcpu)
 {
-	struct vtx_mmio *m = vcpu->mmio;
+	struct vtx_mmio *e = vcpu->mmio;
 	struct piece *p;
 
 	vcpu->pending = VTX_IO_NONE;
-	if (!m->reading) {
-		m->written++;
-		return next_write(vcpu);
+	if (!e->reading) {
+		e->written++;
+		return next_write(e);
 	}
-	p = &m->reads[m->nr_reads++];
+	p = &e->read[e->nr_reads++];
 	memcpy(p->data, vcpu->run->mmio.data, p->len);
-	m->reading = false;
-	return attempt(vcpu);
+	e->reading = false;
+	return again(e);
 }

@@ -26,9 +26,11 @@ void vtx_vmcs_error_thunk(void);
  * Out of line and all registers kept: what reads a field needs no callee-saved
  * registers for the sake of a failure that does not happen.
  */
-#define vmcs_field_failed(field)						\
-	asm volatile("call vtx_vmcs_error_thunk"				\
-		     : ASM_CALL_CONSTRAINT : "D" (field) : "memory")
+static __always_inline void vmcs_field_failed(unsigned long field)
+{
+	asm volatile("call vtx_vmcs_error_thunk"
+		     : ASM_CALL_CONSTRAINT : "D" (field) : "memory");
+}
 
 static inline int vmxon(u64 phys)
 {
