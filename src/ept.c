@@ -93,7 +93,7 @@ void vtx_ept_destroy(struct vtx_ept *ept)
 }
 
 /**
- * vtx_ept_spare_fill() - have enough pages in reserve for one vtx_ept_map()
+ * vtx_ept_spare_fill() - have pages in reserve for one vtx_ept_map() and more
  * @spare: the reserve
  *
  * Context: may sleep, before ept_lock is taken.
@@ -101,7 +101,7 @@ void vtx_ept_destroy(struct vtx_ept *ept)
  */
 int vtx_ept_spare_fill(struct vtx_ept_spare *spare)
 {
-	while (spare->n < VTX_EPT_SPARE) {
+	while (spare->n < VTX_EPT_RESERVE) {
 		u64 *table = (u64 *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
 
 		if (!table)

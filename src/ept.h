@@ -29,6 +29,7 @@ struct vtx_ept_counters {
 extern struct vtx_ept_counters vtx_ept_count;
 
 #define VTX_EPT_SPARE	3	/* a walk adds at most a PDPT, a PD and a PT */
+#define VTX_EPT_RESERVE	8	/* so that not each new table means to sleep */
 
 /**
  * struct vtx_ept_spare - tables allocated before ept_lock is taken
@@ -37,7 +38,7 @@ extern struct vtx_ept_counters vtx_ept_count;
  */
 struct vtx_ept_spare {
 	unsigned int n;
-	u64 *table[VTX_EPT_SPARE + 1];
+	u64 *table[VTX_EPT_RESERVE + 1];
 };
 
 /* What vtx_ept_map() came to. */

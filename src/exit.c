@@ -316,7 +316,7 @@ static const struct exit_row rows[] = {
 	[EXIT_REASON_DR_ACCESS] = { .fast = vtx_exit_dr },
 	[EXIT_REASON_IO_INSTRUCTION] = { .fast = vtx_pio_exit, .slow = vtx_pio_exit_string },
 	[EXIT_REASON_MSR_READ] = { .fast = vtx_exit_rdmsr },
-	[EXIT_REASON_MSR_WRITE] = { .fast = vtx_exit_wrmsr, .slow = vtx_exit_wrmsr_slow },
+	[EXIT_REASON_MSR_WRITE] = { .fast = vtx_exit_wrmsr },
 	[EXIT_REASON_INVALID_STATE] = NEVER,	/* has bit 31 set */
 	[EXIT_REASON_MSR_LOAD_FAIL] = NEVER,	/* likewise */
 	[35] = NEVER,	/* reserved */

@@ -12,6 +12,7 @@
 #include <linux/string.h>
 
 #include "event.h"
+#include "host.h"
 #include "msr.h"
 #include "msr_filter.h"
 #include "vmcs_init.h"
@@ -71,17 +72,6 @@ int vtx_exit_rdmsr(struct vtx_vcpu *vcpu)
 	return vtx_skip_insn(vcpu);
 }
 
-static int wrmsr_exec(struct vtx_vcpu *vcpu, u32 insn_len)
-{
-	u64 data = (u32)vcpu->regs[VTX_RAX] | vcpu->regs[VTX_RDX] << 32;
-	bool taken = filtered(vcpu, KVM_MSR_FILTER_WRITE);
-
-	if (taken || vtx_msr_set(vcpu, vcpu->regs[VTX_RCX], data, true))
-		return refuse(vcpu, taken, true, data);
-	vtx_retire(vcpu, vtx_next_rip(vmcs_readl(GUEST_RIP), insn_len));
-	return VTX_RESUME;
-}
-
 /**
  * vtx_exit_wrmsr() - WRMSR; a fast handler
  * @vcpu: the vCPU
@@ -90,31 +80,17 @@ static int wrmsr_exec(struct vtx_vcpu *vcpu, u32 insn_len)
  */
 int vtx_exit_wrmsr(struct vtx_vcpu *vcpu)
 {
-	int r;
+	u64 data = (u32)vcpu->regs[VTX_RAX] | vcpu->regs[VTX_RDX] << 32;
+	bool taken = filtered(vcpu, KVM_MSR_FILTER_WRITE);
 
-	if (vtx_msr_is_swapped(vcpu, vcpu->regs[VTX_RCX]))
-		return VTX_SLOW;
-	r = wrmsr_exec(vcpu, vmcs_read32(VM_EXIT_INSTRUCTION_LEN));
+	if (taken || vtx_msr_set(vcpu, vcpu->regs[VTX_RCX], data, true))
+		return refuse(vcpu, taken, true, data);
+	vtx_skip_insn(vcpu);
+	if (likely(!vtx_msr_is_swapped(vcpu, vcpu->regs[VTX_RCX])))
+		return VTX_RESUME;
+	vtx_host_reload_msrs(vcpu);
 	/* Around: the flush that a change of EFER.NXE implies is due. */
-	if (r == VTX_RESUME && (u32)vcpu->regs[VTX_RCX] == MSR_EFER)
-		return VTX_AROUND;
-	return r;
-}
-
-/**
- * vtx_exit_wrmsr_slow() - WRMSR of what is loaded on the way in
- * @vcpu: the vCPU
- *
- * Return: see exit.c.
- */
-int vtx_exit_wrmsr_slow(struct vtx_vcpu *vcpu)
-{
-	int r;
-
-	vtx_vcpu_load(vcpu);
-	r = wrmsr_exec(vcpu, vcpu->exit.insn_len);
-	vtx_vcpu_put(vcpu);
-	return r;
+	return VTX_AROUND;
 }
 
 /**

@@ -129,14 +129,23 @@ static bool look(const struct place *p, struct found *f, gfn_t first, gfn_t end,
 	return false;
 }
 
+/* A guest that touches pages here and there would not use the neighbours. */
+static bool is_near(struct vtx_vcpu *vcpu, gfn_t gfn)
+{
+	gfn_t last = vcpu->last_fault;
+
+	vcpu->last_fault = gfn;
+	return gfn != last && gfn - last + AROUND <= 2 * AROUND;
+}
+
 /* Looks without sleeping. Return: false if the page itself is not there. */
-static bool look_around(const struct place *p, struct found *f, bool write)
+static bool look_around(const struct place *p, struct found *f, bool write, bool near)
 {
 	gfn_t first = max(p->gfn & ~(gfn_t)(AROUND - 1), p->first);
 	gfn_t end = min((p->gfn | (AROUND - 1)) + 1, p->end);
 
 	/* Of a logged slot, only what the guest writes to is dirty. */
-	if (f->level > 1 || (p->logged && write)) {
+	if (!near || f->level > 1 || (p->logged && write)) {
 		first = p->gfn;
 		end = first + 1;
 	}
@@ -231,7 +240,7 @@ static int map_found(struct vtx_vcpu *vcpu, const struct place *p, const struct 
 		default:
 			/* The guest faults once more and finds the place empty. */
 			vtx_tlb_ept_flush(&vm->tlb);
-			vtx_ept_spare_trim(&vcpu->spare, VTX_EPT_SPARE);
+			vtx_ept_spare_trim(&vcpu->spare, VTX_EPT_RESERVE);
 		}
 	}
 	spin_unlock(&vm->ept_lock);
@@ -241,6 +250,7 @@ static int map_found(struct vtx_vcpu *vcpu, const struct place *p, const struct 
 /* Return: as vtx_fault_fast(), or RACED. */
 static int map_present(struct vtx_vcpu *vcpu, const struct place *p, u64 access)
 {
+	bool near = is_near(vcpu, p->gfn);
 	bool write = access & VTX_EPT_W, found;
 	struct found f = { .level = 1 };
 	int r = VTX_FAULT_SLEEP;
@@ -248,9 +258,9 @@ static int map_present(struct vtx_vcpu *vcpu, const struct place *p, u64 access)
 	if (large_fits(p))
 		f.level = vtx_mm_level(vcpu->vm->mm, p->hva);
 	/* Writable if the process could write without a fault of its own. */
-	found = !p->read_only && (write || !p->logged) && look_around(p, &f, true);
+	found = !p->read_only && (write || !p->logged) && look_around(p, &f, true, near);
 	if (!found && !write)
-		found = look_around(p, &f, false);
+		found = look_around(p, &f, false, near);
 	if (!found)
 		return VTX_FAULT_SLEEP;
 	if (f.writable && !make_dirty(f.page[p->gfn - f.first]))
@@ -330,7 +340,9 @@ int vtx_fault_slow(struct vtx_vcpu *vcpu, gpa_t gpa, u64 access)
 		if (!find_place(vcpu->vm, gpa >> PAGE_SHIFT, &p) ||
 		    ((access & VTX_EPT_W) && p.read_only))
 			return VTX_FAULT_MMIO;
-		r = p.leaving ? RACED : map_absent(vcpu, &p, access);
+		r = p.leaving ? RACED : map_present(vcpu, &p, access);
+		if (r == VTX_FAULT_SLEEP)
+			r = map_absent(vcpu, &p, access);
 	} while (r == VTX_FAULT_SLEEP);
 	/* The guest comes again, signals first. */
 	return r == RACED ? VTX_FAULT_MAPPED : r;

@@ -229,8 +229,7 @@ static __always_inline void write_kernel_gs_base(u64 base)
  * The host's kernel needs none of these until it returns to user mode or
  * switches tasks, so they stay the guest's for the whole stay in the run loop.
  * A guest without SYSCALL (SDM vol. 2: EFER.SCE) can't tell what its three hold:
- * RDMSR and WRMSR exit. Writes of EFER end the stay. KERNEL_GS_BASE it reads and
- * writes by itself.
+ * RDMSR and WRMSR exit. KERNEL_GS_BASE it reads and writes by itself.
  */
 static void load_guest_msrs(struct vtx_vcpu *vcpu)
 {
@@ -248,6 +247,27 @@ static void load_guest_msrs(struct vtx_vcpu *vcpu)
 	}
 	if (vtx_caps.cpu2 & SECONDARY_EXEC_ENABLE_RDTSCP)
 		load_msr(vcpu, h, VTX_MSR_TSC_AUX);
+}
+
+/**
+ * vtx_host_reload_msrs() - vcpu->msrs or EFER have changed during a stay
+ * @vcpu: the vCPU
+ *
+ * All but KERNEL_GS_BASE, of which the CPU has the newest value.
+ *
+ * Context: between vtx_host_enter() and vtx_host_leave().
+ */
+void vtx_host_reload_msrs(struct vtx_vcpu *vcpu)
+{
+	unsigned long which = vcpu->syscall ? BIT(VTX_MSR_STAR) | BIT(VTX_MSR_LSTAR) |
+					      BIT(VTX_MSR_FMASK) : 0;
+	unsigned int i;
+
+	if (vtx_caps.cpu2 & SECONDARY_EXEC_ENABLE_RDTSCP)
+		which |= BIT(VTX_MSR_TSC_AUX);
+	for_each_set_bit(i, &which, VTX_NR_HW_MSRS)
+		wrmsrl(hw_msrs[i], vcpu->msrs[i]);
+	vcpu->host.msrs_loaded |= which;
 }
 
 static noinline void load_constant_msrs(unsigned long loaded)

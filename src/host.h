@@ -16,6 +16,7 @@ unsigned int vtx_fpu_size(void);
 
 void vtx_host_enter(struct vtx_vcpu *vcpu);
 void vtx_host_leave(struct vtx_vcpu *vcpu);
+void vtx_host_reload_msrs(struct vtx_vcpu *vcpu);
 void vtx_host_before_entry(struct vtx_vcpu *vcpu);
 void vtx_host_after_exit(struct vtx_vcpu *vcpu);
 

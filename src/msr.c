@@ -476,6 +476,8 @@ static int set_hw(struct vtx_vcpu *vcpu, const struct guest_msr *m, u64 data)
 	if ((m->arg == VTX_MSR_FMASK || m->arg == VTX_MSR_TSC_AUX) && data >> 32)
 		return -EINVAL;
 	vcpu->msrs[m->arg] = data;
+	if (m->arg == VTX_MSR_KERNEL_GS_BASE && vcpu->host.msrs_loaded)
+		wrmsrl(MSR_KERNEL_GS_BASE, data);
 	return 0;
 }
 
@@ -525,7 +527,7 @@ static int set_checked(struct vtx_vcpu *vcpu, const struct guest_msr *m, u32 ind
  * @vcpu:  the vCPU
  * @index: RCX
  *
- * Return: true if a write has to end the stay in the run loop; EFER decides
+ * Return: true if vtx_host_reload_msrs() has to follow a write; EFER decides
  * which of the others are swapped at all.
  */
 bool vtx_msr_is_swapped(struct vtx_vcpu *vcpu, u32 index)
@@ -543,8 +545,8 @@ bool vtx_msr_is_swapped(struct vtx_vcpu *vcpu, u32 index)
  * @data:       EDX:EAX
  * @from_guest: WRMSR, else the VMM sets state
  *
- * Context: not between vtx_host_enter() and vtx_host_leave(): the swapped MSRs
- * are loaded by the former.
+ * Context: between vtx_host_enter() and vtx_host_leave(), vtx_host_reload_msrs()
+ * has to follow.
  * Return: 0, or -EINVAL: #GP(0).
  */
 int vtx_msr_set(struct vtx_vcpu *vcpu, u32 index, u64 data, bool from_guest)

@@ -184,8 +184,11 @@ int vtx_msr_filter_set(struct vtx_vm *vm, const void __user *user)
  */
 void vtx_msr_filter_new_vcpu(struct vtx_vm *vm)
 {
-	update_bitmaps(vm, rcu_dereference_protected(vm->msr_filter,
-						     lockdep_is_held(&vm->lock)));
+	const struct vtx_msr_filter *filter =
+		rcu_dereference_protected(vm->msr_filter, lockdep_is_held(&vm->lock));
+
+	if (filter)
+		update_bitmaps(vm, filter);
 }
 
 /**

@@ -285,6 +285,7 @@ struct vtx_host {
  * @mmio:	[I] emulated memory access in the VMM's hands
  * @host:	[p] borrowed host state
  * @spare:	[v] EPT pages in reserve
+ * @last_fault:	[v] guest page of the last EPT violation
  * @fpu:	[I] guest FPU area in XSAVE standard format
  * @msr_bitmap:	[I] 4 KBytes
  * @l1d_flush:	[p] something of the host may be in the L1D
@@ -331,6 +332,7 @@ struct vtx_vcpu {
 	struct vtx_mmio *mmio;
 	struct vtx_host host;
 	struct vtx_ept_spare spare;
+	gfn_t last_fault;
 	void *fpu;
 	void *msr_bitmap;
 	bool l1d_flush;

@@ -269,6 +269,18 @@ static uint8_t *area(size_t size, bool huge)
 	return p;
 }
 
+/* Linux turns them off where memory is small, users where they like. */
+static bool large_pages(void)
+{
+	char text[64] = "";
+	int fd = open("/sys/kernel/mm/transparent_hugepage/enabled", O_RDONLY);
+
+	if (fd < 0 || read(fd, text, sizeof(text) - 1) < 0)
+		return false;
+	close(fd);
+	return !strstr(text, "[never]");
+}
+
 static long fault_cost(unsigned long step, int pages, bool huge)
 {
 	size_t size = (step * pages * 2 + SIZE_2M - 1) & ~(SIZE_2M - 1);
@@ -328,7 +340,10 @@ void bench_faults(const char *only)
 	if (bench_wanted("fault_4k", only))
 		bench_print("fault_4k", fault_cost(PAGE, TOUCH_4K, false));
 	if (bench_wanted("fault_2m", only))
-		bench_print("fault_2m", fault_cost(SIZE_2M, TOUCH_2M, true));
+		bench_print("fault_2m", large_pages() ?
+			    fault_cost(SIZE_2M, TOUCH_2M, true) : UNSUPPORTED);
+	if (bench_wanted("fault_far", only))
+		bench_print("fault_far", fault_cost(SIZE_2M, TOUCH_2M, false));
 	if (bench_wanted("dirty_log", only)) {
 		dirty_log(&harvest, &rewrite);
 		bench_print("dirty_log_per_page", harvest);

@@ -172,7 +172,7 @@ static void map(unsigned int i, u64 phys, u64 rights, unsigned int level)
 			return;
 		case VTX_EPT_FLUSH:
 			flushes++;
-			vtx_ept_spare_trim(&spare, VTX_EPT_SPARE);
+			vtx_ept_spare_trim(&spare, VTX_EPT_RESERVE);
 			if (large)
 				forget(block);
 			else if (level == 1)
@@ -187,7 +187,7 @@ static void map(unsigned int i, u64 phys, u64 rights, unsigned int level)
 			vtx_ept_spare_fill(&spare);
 			break;
 		case VTX_EPT_NO_LARGE:
-			if (level != 2 || large || (block_empty(block) && spare.n <= VTX_EPT_SPARE))
+			if (level != 2 || large || (block_empty(block) && spare.n <= VTX_EPT_RESERVE))
 				wrong("refused a large page", FIRST + i);
 			refused++;
 			return;
