@@ -59,13 +59,14 @@ static const u32 hw_msrs[VTX_NR_HW_MSRS] = {
 	[VTX_MSR_TSC_AUX] = MSR_TSC_AUX,
 };
 
-/* The host's values, which never change on a CPU; KERNEL_GS_BASE does. */
-struct host_msrs {
+/* What never changes on a CPU of the host; of the MSRs, KERNEL_GS_BASE does. */
+struct host_cpu {
 	bool known;
-	u64 value[VTX_NR_HW_MSRS];
+	struct desc_ptr gdt, idt;
+	u64 msr[VTX_NR_HW_MSRS];
 };
 
-static DEFINE_PER_CPU(struct host_msrs, host_msrs);
+static DEFINE_PER_CPU(struct host_cpu, host_cpu);
 
 static int l1d_setup(void)
 {
@@ -200,20 +201,22 @@ static void load_guest_fpu(struct vtx_vcpu *vcpu)
 			     : : "r"(vcpu->fpu) : "memory");
 }
 
-static noinline void learn_host_msrs(struct host_msrs *h)
+static noinline void learn_host_cpu(struct host_cpu *h)
 {
-	rdmsrl(MSR_STAR, h->value[VTX_MSR_STAR]);
-	rdmsrl(MSR_LSTAR, h->value[VTX_MSR_LSTAR]);
-	rdmsrl(MSR_SYSCALL_MASK, h->value[VTX_MSR_FMASK]);
+	native_store_gdt(&h->gdt);
+	store_idt(&h->idt);
+	rdmsrl(MSR_STAR, h->msr[VTX_MSR_STAR]);
+	rdmsrl(MSR_LSTAR, h->msr[VTX_MSR_LSTAR]);
+	rdmsrl(MSR_SYSCALL_MASK, h->msr[VTX_MSR_FMASK]);
 	if (vtx_caps.cpu2 & SECONDARY_EXEC_ENABLE_RDTSCP)
-		rdmsrl(MSR_TSC_AUX, h->value[VTX_MSR_TSC_AUX]);
+		rdmsrl(MSR_TSC_AUX, h->msr[VTX_MSR_TSC_AUX]);
 	h->known = true;
 }
 
-static void load_msr(struct vtx_vcpu *vcpu, const struct host_msrs *h,
+static void load_msr(struct vtx_vcpu *vcpu, const struct host_cpu *h,
 		     enum vtx_hw_msr i)
 {
-	if (vcpu->msrs[i] == h->value[i])
+	if (vcpu->msrs[i] == h->msr[i])
 		return;
 	wrmsrl(hw_msrs[i], vcpu->msrs[i]);
 	vcpu->host.msrs_loaded |= BIT(i);
@@ -231,12 +234,8 @@ static __always_inline void write_kernel_gs_base(u64 base)
  * A guest without SYSCALL (SDM vol. 2: EFER.SCE) can't tell what its three hold:
  * RDMSR and WRMSR exit. KERNEL_GS_BASE it reads and writes by itself.
  */
-static void load_guest_msrs(struct vtx_vcpu *vcpu)
+static void load_guest_msrs(struct vtx_vcpu *vcpu, const struct host_cpu *h)
 {
-	struct host_msrs *h = this_cpu_ptr(&host_msrs);
-
-	if (unlikely(!h->known))
-		learn_host_msrs(h);
 	vcpu->host.kernel_gs_base = __rdmsr(MSR_KERNEL_GS_BASE);
 	write_kernel_gs_base(vcpu->msrs[VTX_MSR_KERNEL_GS_BASE]);
 	vcpu->host.msrs_loaded = BIT(VTX_MSR_KERNEL_GS_BASE);
@@ -272,11 +271,11 @@ void vtx_host_reload_msrs(struct vtx_vcpu *vcpu)
 
 static noinline void load_constant_msrs(unsigned long loaded)
 {
-	const struct host_msrs *h = this_cpu_ptr(&host_msrs);
+	const struct host_cpu *h = this_cpu_ptr(&host_cpu);
 	unsigned int i;
 
 	for_each_set_bit(i, &loaded, VTX_NR_HW_MSRS)
-		wrmsrl(hw_msrs[i], h->value[i]);
+		wrmsrl(hw_msrs[i], h->msr[i]);
 }
 
 static void load_host_msrs(struct vtx_vcpu *vcpu)
@@ -301,8 +300,6 @@ static void save_segments(struct vtx_host *host)
 	savesegment(ds, host->ds_sel);
 	savesegment(es, host->es_sel);
 	store_ldt(host->ldt_sel);
-	native_store_gdt(&host->gdt);
-	store_idt(&host->idt);
 	if (unlikely(fs_base != host->fs_base)) {
 		host->fs_base = fs_base;
 		vmcs_writel(HOST_FS_BASE, fs_base);
@@ -329,10 +326,13 @@ static noinline void restore_selectors(struct vtx_host *host)
 	}
 }
 
+/* Each VM exit sets the limits of GDTR and IDTR to FFFFH. */
 static void restore_segments(struct vtx_host *host)
 {
-	native_load_gdt(&host->gdt);
-	native_load_idt(&host->idt);
+	const struct host_cpu *h = this_cpu_ptr(&host_cpu);
+
+	native_load_gdt(&h->gdt);
+	native_load_idt(&h->idt);
 	/* TR's limit is 67H now: too small for the I/O bitmap of ioperm(). */
 	invalidate_tss_limit();
 	if (unlikely(host->fs_sel | host->gs_sel | host->ds_sel | host->es_sel |
@@ -349,10 +349,14 @@ static void restore_segments(struct vtx_host *host)
  */
 void vtx_host_enter(struct vtx_vcpu *vcpu)
 {
+	struct host_cpu *h = this_cpu_ptr(&host_cpu);
+
+	if (unlikely(!h->known))
+		learn_host_cpu(h);
 	kernel_fpu_begin_mask(0);
 	load_guest_fpu(vcpu);
 	save_segments(&vcpu->host);
-	load_guest_msrs(vcpu);
+	load_guest_msrs(vcpu, h);
 	vcpu->l1d_flush = true;
 }
 

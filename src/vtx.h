@@ -219,8 +219,6 @@ struct vtx_mmio;
 
 /**
  * struct vtx_host - host state that a run borrows, given back by host_leave()
- * @gdt:	descriptor-table registers: each VM exit sets the limits to FFFFH
- * @idt:	likewise
  * @fs_sel:	selectors of the VMM thread
  * @gs_sel:	likewise
  * @ds_sel:	likewise
@@ -233,7 +231,6 @@ struct vtx_mmio;
  * @msrs_loaded: bit per enum vtx_hw_msr: the guest's value is in the CPU
  */
 struct vtx_host {
-	struct desc_ptr gdt, idt;
 	u16 fs_sel, gs_sel, ds_sel, es_sel, ldt_sel;
 	unsigned long fs_base;
 	u64 debugctl;
