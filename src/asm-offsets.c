@@ -7,7 +7,6 @@
 
 #include "vtx.h"
 
-#include <asm/vmx.h>
 
 static void __used common(void)
 {
@@ -26,5 +25,6 @@ static void __used common(void)
 	DEFINE(VTX_GPR_R13, VTX_R13 * 8);
 	DEFINE(VTX_GPR_R14, VTX_R14 * 8);
 	DEFINE(VTX_GPR_R15, VTX_R15 * 8);
-	DEFINE(VTX_FIELD_HOST_RSP, HOST_RSP);
+	DEFINE(VTX_HOST_STACK, offsetof(struct vtx_vcpu, host_stack) -
+			       offsetof(struct vtx_vcpu, regs));
 }

@@ -85,12 +85,13 @@ u64 vtx_cr0_read(void)
 
 /**
  * vtx_cr4_read() - CR4 as the guest sees it
+ * @vcpu: the vCPU; VMCS current
  *
  * Return: the value.
  */
-u64 vtx_cr4_read(void)
+u64 vtx_cr4_read(const struct vtx_vcpu *vcpu)
 {
-	u64 mask = vmcs_readl(CR4_GUEST_HOST_MASK);
+	u64 mask = vcpu->cr4_mask;
 
 	return (vmcs_readl(GUEST_CR4) & ~mask) |
 	       (vmcs_readl(CR4_READ_SHADOW) & mask);
@@ -118,9 +119,10 @@ void vtx_cr0_write(struct vtx_vcpu *vcpu, u64 cr0)
  * A bit that is not in the mask is the guest's. MCE stays the host's (below),
  * OSXSAVE tells host.c whether the guest's XCR0 counts.
  */
-static u64 cr4_mask(struct vtx_vcpu *vcpu)
+static void write_cr4_mask(struct vtx_vcpu *vcpu)
 {
-	return ~(vcpu->cr4_allowed & ~(X86_CR4_MCE | X86_CR4_OSXSAVE));
+	vcpu->cr4_mask = ~(vcpu->cr4_allowed & ~(X86_CR4_MCE | X86_CR4_OSXSAVE));
+	vmcs_writel(CR4_GUEST_HOST_MASK, vcpu->cr4_mask);
 }
 
 /**
@@ -129,9 +131,9 @@ static u64 cr4_mask(struct vtx_vcpu *vcpu)
  */
 void vtx_cr4_update_mask(struct vtx_vcpu *vcpu)
 {
-	u64 cr4 = vtx_cr4_read();
+	u64 cr4 = vtx_cr4_read(vcpu);
 
-	vmcs_writel(CR4_GUEST_HOST_MASK, cr4_mask(vcpu));
+	write_cr4_mask(vcpu);
 	vmcs_writel(CR4_READ_SHADOW, cr4);
 }
 
@@ -146,7 +148,7 @@ void vtx_cr4_update_mask(struct vtx_vcpu *vcpu)
 void vtx_cr4_write(struct vtx_vcpu *vcpu, u64 cr4)
 {
 	vcpu->osxsave = cr4 & X86_CR4_OSXSAVE;
-	vmcs_writel(CR4_GUEST_HOST_MASK, cr4_mask(vcpu));
+	write_cr4_mask(vcpu);
 	vmcs_writel(CR4_READ_SHADOW, cr4);
 	vmcs_writel(GUEST_CR4, cr4 | X86_CR4_VMXE | (__read_cr4() & X86_CR4_MCE));
 	vtx_tlb_state_changed(&vcpu->tlb);
@@ -168,7 +170,7 @@ void vtx_efer_write(struct vtx_vcpu *vcpu, u64 efer)
 		entry |= VM_ENTRY_IA32E_MODE;
 	vmcs_write32(VM_ENTRY_CONTROLS, entry);
 	vmcs_write64(GUEST_IA32_EFER, efer);
-	vcpu->syscall = efer & EFER_SCE;
+	vcpu->efer = efer;
 	vtx_tlb_state_changed(&vcpu->tlb);
 }
 
@@ -221,8 +223,8 @@ static void enter_ia32e_mode(struct vtx_vcpu *vcpu, u64 efer)
 int vtx_cr0_set(struct vtx_vcpu *vcpu, u64 cr0)
 {
 	u64 old = vtx_cr0_read();
-	u64 cr4 = vtx_cr4_read();
-	u64 efer = vmcs_read64(GUEST_IA32_EFER);
+	u64 cr4 = vtx_cr4_read(vcpu);
+	u64 efer = vcpu->efer;
 	bool cs_l = vmcs_read32(GUEST_CS_AR_BYTES) & VMX_AR_L_MASK;
 
 	if (!vtx_cr0_valid(cr0))
@@ -239,7 +241,7 @@ int vtx_cr0_set(struct vtx_vcpu *vcpu, u64 cr0)
 			vtx_efer_write(vcpu, efer & ~EFER_LMA);
 	}
 	vtx_cr0_write(vcpu, cr0);
-	efer = vmcs_read64(GUEST_IA32_EFER);
+	efer = vcpu->efer;
 	/* SDM vol. 3 "PDPTE Registers": loaded when PG, CD or NW changes. */
 	if (vtx_pae_paging(cr0, cr4, efer) &&
 	    ((cr0 ^ old) & (X86_CR0_PG | X86_CR0_CD | X86_CR0_NW)))
@@ -256,9 +258,9 @@ int vtx_cr0_set(struct vtx_vcpu *vcpu, u64 cr0)
  */
 int vtx_cr4_set(struct vtx_vcpu *vcpu, u64 cr4)
 {
-	u64 old = vtx_cr4_read();
+	u64 old = vtx_cr4_read(vcpu);
 	u64 cr0 = vtx_cr0_read();
-	u64 efer = vmcs_read64(GUEST_IA32_EFER);
+	u64 efer = vcpu->efer;
 	const u64 paging = X86_CR4_PAE | X86_CR4_PSE | X86_CR4_PGE | X86_CR4_SMEP;
 
 	if (cr4 & ~vcpu->cr4_allowed)
@@ -283,7 +285,7 @@ int vtx_cr4_set(struct vtx_vcpu *vcpu, u64 cr4)
  */
 int vtx_efer_set(struct vtx_vcpu *vcpu, u64 efer)
 {
-	u64 old = vmcs_read64(GUEST_IA32_EFER);
+	u64 old = vcpu->efer;
 
 	if (efer & ~vtx_efer_supported())
 		return -EINVAL;
@@ -305,14 +307,15 @@ unsigned int vtx_cpl(void)
 
 /**
  * vtx_code_bits() - default operand and address size of the code segment
+ * @vcpu: the vCPU; VMCS current
  *
  * Return: 16, 32 or 64.
  */
-unsigned int vtx_code_bits(void)
+unsigned int vtx_code_bits(const struct vtx_vcpu *vcpu)
 {
 	u32 ar = vmcs_read32(GUEST_CS_AR_BYTES);
 
-	if ((ar & VMX_AR_L_MASK) && (vmcs_read64(GUEST_IA32_EFER) & EFER_LMA))
+	if ((ar & VMX_AR_L_MASK) && (vcpu->efer & EFER_LMA))
 		return 64;
 	return ar & VMX_AR_DB_MASK ? 32 : 16;
 }

@@ -26,7 +26,7 @@ enum vtx_seg {
 #define VTX_DR7_WRITABLE	0xffff23ffULL
 
 u64 vtx_cr0_read(void);
-u64 vtx_cr4_read(void);
+u64 vtx_cr4_read(const struct vtx_vcpu *vcpu);
 void vtx_cr0_write(struct vtx_vcpu *vcpu, u64 cr0);
 void vtx_cr4_write(struct vtx_vcpu *vcpu, u64 cr4);
 void vtx_efer_write(struct vtx_vcpu *vcpu, u64 efer);
@@ -40,6 +40,6 @@ int vtx_cr4_set(struct vtx_vcpu *vcpu, u64 cr4);
 int vtx_efer_set(struct vtx_vcpu *vcpu, u64 efer);
 bool vtx_pae_paging(u64 cr0, u64 cr4, u64 efer);
 unsigned int vtx_cpl(void);
-unsigned int vtx_code_bits(void);
+unsigned int vtx_code_bits(const struct vtx_vcpu *vcpu);
 
 #endif /* _VTX_CR_H */

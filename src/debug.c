@@ -64,7 +64,7 @@ static int to_user(struct vtx_vcpu *vcpu, u8 vector, u64 dr6)
 	struct kvm_run *run = vcpu->run;
 	u64 pc = vmcs_readl(GUEST_RIP);
 
-	if (vtx_code_bits() != 64)
+	if (vtx_code_bits(vcpu) != 64)
 		pc = (u32)(pc + vmcs_readl(GUEST_CS_BASE));
 	memset(&run->debug, 0, sizeof(run->debug));
 	run->exit_reason = KVM_EXIT_DEBUG;

@@ -21,7 +21,11 @@
  * vtx_enter() - run the guest until the next VM exit
  * @regs:	u64[16] (RDI): GPRs by encoding; RSP is in the VMCS
  * @launched:	bool (ESI): VMRESUME, else VMLAUNCH
- * @host_rsp:	unsigned long * (RDX): HOST_RSP as last written
+ *
+ * VM exit loads RSP with @regs, which never moves: HOST_RSP is written once, and
+ * the GPRs are stored without one to spare. Behind them is where the stack is.
+ * Until it is loaded nothing may push: IRQs are off, and NMI, #MC and #DB have
+ * stacks of their own (IST).
  *
  * IRQs off, VMCS current, host FS base and everything else that VM exit does
  * not restore is the caller's.
@@ -36,16 +40,8 @@ SYM_FUNC_START(vtx_enter)
 	push	%r13
 	push	%r12
 	push	%rbx
-	push	%rdi
 
-	/* The stack depth is nearly always the same one. */
-	cmp	%rsp, (%rdx)
-	je	.Lhost_rsp_ok
-	mov	%rsp, (%rdx)
-	mov	$VTX_FIELD_HOST_RSP, %eax
-	vmwrite	%rsp, %rax
-	jbe	.Lvmfail
-.Lhost_rsp_ok:
+	mov	%rsp, VTX_HOST_STACK(%rdi)
 	mov	%rdi, %rax
 	/* CF lives until the choice between VMRESUME and VMLAUNCH. */
 	bt	$0, %esi
@@ -82,31 +78,29 @@ SYM_FUNC_START(vtx_enter)
 	_ASM_EXTABLE(.Lvmresume, .Lvmfail)
 	_ASM_EXTABLE(.Lvmlaunch, .Lvmfail)
 
-/* HOST_RIP. RSP is what was written to HOST_RSP: the saved @regs is on top. */
+/* HOST_RIP. RSP is HOST_RSP: @regs. */
 SYM_INNER_LABEL(vtx_exit_label, SYM_L_GLOBAL)
 	UNWIND_HINT_RESTORE
 	ENDBR
-	push	%rax
-	mov	8(%rsp), %rax
-	pop	VTX_GPR_RAX(%rax)
-	mov	%rcx, VTX_GPR_RCX(%rax)
-	mov	%rdx, VTX_GPR_RDX(%rax)
-	mov	%rbx, VTX_GPR_RBX(%rax)
-	mov	%rbp, VTX_GPR_RBP(%rax)
-	mov	%rsi, VTX_GPR_RSI(%rax)
-	mov	%rdi, VTX_GPR_RDI(%rax)
-	mov	%r8, VTX_GPR_R8(%rax)
-	mov	%r9, VTX_GPR_R9(%rax)
-	mov	%r10, VTX_GPR_R10(%rax)
-	mov	%r11, VTX_GPR_R11(%rax)
-	mov	%r12, VTX_GPR_R12(%rax)
-	mov	%r13, VTX_GPR_R13(%rax)
-	mov	%r14, VTX_GPR_R14(%rax)
-	mov	%r15, VTX_GPR_R15(%rax)
+	mov	%rax, VTX_GPR_RAX(%rsp)
+	mov	%rcx, VTX_GPR_RCX(%rsp)
+	mov	%rdx, VTX_GPR_RDX(%rsp)
+	mov	%rbx, VTX_GPR_RBX(%rsp)
+	mov	%rbp, VTX_GPR_RBP(%rsp)
+	mov	%rsi, VTX_GPR_RSI(%rsp)
+	mov	%rdi, VTX_GPR_RDI(%rsp)
+	mov	%r8, VTX_GPR_R8(%rsp)
+	mov	%r9, VTX_GPR_R9(%rsp)
+	mov	%r10, VTX_GPR_R10(%rsp)
+	mov	%r11, VTX_GPR_R11(%rsp)
+	mov	%r12, VTX_GPR_R12(%rsp)
+	mov	%r13, VTX_GPR_R13(%rsp)
+	mov	%r14, VTX_GPR_R14(%rsp)
+	mov	%r15, VTX_GPR_R15(%rsp)
+	mov	VTX_HOST_STACK(%rsp), %rsp
 	xor	%ebx, %ebx
 
 .Lclear_regs:
-	add	$8, %rsp
 	/*
 	 * No guest value may reach speculation in the host, not even in
 	 * registers that are popped below. RBX has the return value.

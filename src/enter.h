@@ -5,7 +5,7 @@
 #include <linux/linkage.h>
 #include <linux/types.h>
 
-asmlinkage int vtx_enter(u64 *regs, bool launched, unsigned long *host_rsp);
+asmlinkage int vtx_enter(u64 *regs, bool launched);
 void vtx_exit_label(void);
 
 #endif /* _VTX_ENTER_H */

@@ -185,13 +185,14 @@ void vtx_event_pend_step(void)
 
 /**
  * vtx_wrapped_rip() - RIP after it has crossed a multiple of 4 GBytes
- * @rip: the sum; VMCS current
+ * @vcpu: the vCPU; VMCS current
+ * @rip:  the sum
  *
  * Return: what the mode makes of it, see vtx_next_rip().
  */
-u64 vtx_wrapped_rip(u64 rip)
+u64 vtx_wrapped_rip(const struct vtx_vcpu *vcpu, u64 rip)
 {
-	return vtx_code_bits() == 64 ? rip : (u32)rip;
+	return vtx_code_bits(vcpu) == 64 ? rip : (u32)rip;
 }
 
 /* The rare part of retire(): @wrapped: RIP has crossed a multiple of 4 GBytes. */
@@ -199,7 +200,7 @@ static noinline void retire_rare(struct vtx_vcpu *vcpu, u32 blocked,
 				 unsigned long rflags, bool wrapped)
 {
 	if (wrapped)
-		vmcs_writel(GUEST_RIP, vtx_wrapped_rip(vmcs_readl(GUEST_RIP)));
+		vmcs_writel(GUEST_RIP, vtx_wrapped_rip(vcpu, vmcs_readl(GUEST_RIP)));
 	if (blocked & BLOCKED_STI_MOVSS)
 		vmcs_write32(GUEST_INTERRUPTIBILITY_INFO, blocked & ~BLOCKED_STI_MOVSS);
 	if (rflags & X86_EFLAGS_RF)

@@ -19,7 +19,7 @@ void vtx_dr_update(struct vtx_vcpu *vcpu);
 
 void vtx_event_pend_step(void);
 void vtx_retire(struct vtx_vcpu *vcpu, u64 rip);
-u64 vtx_wrapped_rip(u64 rip);
+u64 vtx_wrapped_rip(const struct vtx_vcpu *vcpu, u64 rip);
 int vtx_skip_insn(struct vtx_vcpu *vcpu);
 
 void vtx_event_save_vectoring(struct vtx_vcpu *vcpu, u32 idt_info);
@@ -32,12 +32,12 @@ bool vtx_event_irq_allowed(const struct vtx_vcpu *vcpu, unsigned long rflags);
  * RIP, RFLAGS, and SSP": outside 64-bit mode bits 63:32 are 0, the instruction
  * pointer wraps.
  */
-static inline u64 vtx_next_rip(u64 rip, u32 len)
+static inline u64 vtx_next_rip(const struct vtx_vcpu *vcpu, u64 rip, u32 len)
 {
 	u64 next = rip + len;
 
 	/* Only then can the mode matter. */
-	return likely(!((next ^ rip) >> 32)) ? next : vtx_wrapped_rip(next);
+	return likely(!((next ^ rip) >> 32)) ? next : vtx_wrapped_rip(vcpu, next);
 }
 
 /* Does VM entry need vtx_event_prepare()? Mostly not, hence one branch. */

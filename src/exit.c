@@ -68,7 +68,7 @@ static void handle_db(struct vtx_vcpu *vcpu, u32 info)
 	if ((info & INTR_INFO_INTR_TYPE_MASK) == INTR_TYPE_PRIV_SW_EXCEPTION) {
 		vmcs_write32(GUEST_INTERRUPTIBILITY_INFO, blocked &
 			     ~(GUEST_INTR_STATE_STI | GUEST_INTR_STATE_MOV_SS));
-		vmcs_writel(GUEST_RIP, vtx_next_rip(vmcs_readl(GUEST_RIP),
+		vmcs_writel(GUEST_RIP, vtx_next_rip(vcpu, vmcs_readl(GUEST_RIP),
 						    vmcs_read32(VM_EXIT_INSTRUCTION_LEN)));
 	} else if ((blocked & (GUEST_INTR_STATE_STI | GUEST_INTR_STATE_MOV_SS)) &&
 		   (vmcs_readl(GUEST_RFLAGS) & X86_EFLAGS_TF)) {
@@ -208,7 +208,7 @@ static int handle_vmcall(struct vtx_vcpu *vcpu)
 {
 	long r = vtx_cpl() ? -KVM_EPERM : -KVM_ENOSYS;
 
-	vcpu->regs[VTX_RAX] = vtx_code_bits() == 64 ? (u64)r : (u32)r;
+	vcpu->regs[VTX_RAX] = vtx_code_bits(vcpu) == 64 ? (u64)r : (u32)r;
 	return vtx_skip_insn(vcpu);
 }
 

@@ -24,12 +24,12 @@ static u64 read_gpr(struct vtx_vcpu *vcpu, unsigned int reg)
 {
 	u64 value = reg == VTX_RSP ? vmcs_readl(GUEST_RSP) : vcpu->regs[reg];
 
-	return vtx_code_bits() == 64 ? value : (u32)value;
+	return vtx_code_bits(vcpu) == 64 ? value : (u32)value;
 }
 
 static void write_gpr(struct vtx_vcpu *vcpu, unsigned int reg, u64 value)
 {
-	if (vtx_code_bits() != 64)
+	if (vtx_code_bits(vcpu) != 64)
 		value = (u32)value;
 	if (reg == VTX_RSP)
 		vmcs_writel(GUEST_RSP, value);
@@ -155,7 +155,7 @@ int vtx_exit_dr(struct vtx_vcpu *vcpu)
 	u64 qual = vmcs_readl(EXIT_QUALIFICATION);
 	unsigned int dr = qual & 7, reg = (qual >> 8) & 15;
 
-	if ((dr == 4 || dr == 5) && (vtx_cr4_read() & X86_CR4_DE)) {
+	if ((dr == 4 || dr == 5) && (vtx_cr4_read(vcpu) & X86_CR4_DE)) {
 		vtx_queue_exception(vcpu, UD_VECTOR);
 		return VTX_RESUME;
 	}

@@ -65,7 +65,7 @@ int vtx_pio_exit(struct vtx_vcpu *vcpu)
 	if (qual & QUAL_STRING)
 		return VTX_SLOW;
 	pio->rip = vmcs_readl(GUEST_RIP);
-	pio->next_rip = vtx_next_rip(pio->rip, vmcs_read32(VM_EXIT_INSTRUCTION_LEN));
+	pio->next_rip = vtx_next_rip(vcpu, pio->rip, vmcs_read32(VM_EXIT_INSTRUCTION_LEN));
 	pio->size = QUAL_SIZE(qual);
 	pio->count = 1;
 	pio->in = qual & QUAL_IN;
@@ -168,10 +168,10 @@ int vtx_pio_exit_string(struct vtx_vcpu *vcpu)
 	int r;
 
 	vtx_vcpu_load(vcpu);
-	vtx_gwalk_init(&w);
+	vtx_gwalk_init(vcpu, &w);
 	info = vmcs_read32(VMX_INSTRUCTION_INFO);
 	pio->rip = vmcs_readl(GUEST_RIP);
-	pio->next_rip = vtx_next_rip(pio->rip, vcpu->exit.insn_len);
+	pio->next_rip = vtx_next_rip(vcpu, pio->rip, vcpu->exit.insn_len);
 	pio->size = QUAL_SIZE(qual);
 	pio->in = qual & QUAL_IN;
 	pio->rep = qual & QUAL_REP;
@@ -252,7 +252,7 @@ static noinline int complete_string(struct vtx_vcpu *vcpu)
 		if (pio->down)
 			reverse(vcpu);
 		vtx_vcpu_load(vcpu);
-		vtx_gwalk_init(&w);
+		vtx_gwalk_init(vcpu, &w);
 		vtx_vcpu_put(vcpu);
 		r = vtx_gva_write(vcpu, &w, pio->gva, pio_data(vcpu),
 				  pio->count * pio->size);

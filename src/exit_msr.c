@@ -43,7 +43,7 @@ static int refuse(struct vtx_vcpu *vcpu, bool filtered, bool write, u64 data)
 	run->msr.index = vcpu->regs[VTX_RCX];
 	run->msr.data = data;
 	vcpu->pio.rip = vmcs_readl(GUEST_RIP);
-	vcpu->pio.next_rip = vtx_next_rip(vcpu->pio.rip,
+	vcpu->pio.next_rip = vtx_next_rip(vcpu, vcpu->pio.rip,
 					  vmcs_read32(VM_EXIT_INSTRUCTION_LEN));
 	vcpu->pending = write ? VTX_IO_WRMSR : VTX_IO_RDMSR;
 	return VTX_TO_USER;

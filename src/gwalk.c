@@ -42,19 +42,20 @@
 
 /**
  * vtx_gwalk_init() - read the paging state
+ * @vcpu: of this vCPU
  * @w: where to
  *
  * Context: VMCS current.
  */
-void vtx_gwalk_init(struct vtx_gwalk *w)
+void vtx_gwalk_init(const struct vtx_vcpu *vcpu, struct vtx_gwalk *w)
 {
 	w->cr0 = vtx_cr0_read();
 	w->cr3 = vmcs_readl(GUEST_CR3);
-	w->cr4 = vtx_cr4_read();
-	w->efer = vmcs_read64(GUEST_IA32_EFER);
+	w->cr4 = vtx_cr4_read(vcpu);
+	w->efer = vcpu->efer;
 	w->rflags = vmcs_readl(GUEST_RFLAGS);
 	w->user = vtx_cpl() == 3;
-	w->bits = vtx_code_bits();
+	w->bits = vtx_code_bits(vcpu);
 }
 
 /**
@@ -403,8 +404,8 @@ int vtx_load_pdptes(struct vtx_vcpu *vcpu)
 	bool pae;
 
 	vtx_vcpu_load(vcpu);
-	pae = vtx_pae_paging(vtx_cr0_read(), vtx_cr4_read(),
-			     vmcs_read64(GUEST_IA32_EFER));
+	pae = vtx_pae_paging(vtx_cr0_read(), vtx_cr4_read(vcpu),
+			     vcpu->efer);
 	cr3 = vmcs_readl(GUEST_CR3);
 	vtx_vcpu_put(vcpu);
 	vcpu->pdptes_stale = false;

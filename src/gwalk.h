@@ -32,7 +32,7 @@ struct vtx_gwalk {
 	unsigned int bits;
 };
 
-void vtx_gwalk_init(struct vtx_gwalk *w);
+void vtx_gwalk_init(const struct vtx_vcpu *vcpu, struct vtx_gwalk *w);
 int vtx_gwalk(struct vtx_vcpu *vcpu, const struct vtx_gwalk *w, gva_t gva,
 	      u32 access, gpa_t *gpa, u32 *error);
 bool vtx_linear(const struct vtx_gwalk *w, unsigned int seg, u64 offset,

@@ -237,7 +237,7 @@ int vtx_mce_inject(struct vtx_vcpu *vcpu, const struct kvm_x86_mce *error)
 	/* The guest does not want to know. */
 	if (((mce->cap & MCG_CTL_P) && mce->ctl != ~0ULL) || bank[BANK_CTL] != ~0ULL)
 		return 0;
-	if ((mce->status & MCG_STATUS_MCIP) || !(vtx_cr4_read() & X86_CR4_MCE)) {
+	if ((mce->status & MCG_STATUS_MCIP) || !(vtx_cr4_read(vcpu) & X86_CR4_MCE)) {
 		vcpu->event.shutdown = true;
 		return 0;
 	}

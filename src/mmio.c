@@ -440,7 +440,7 @@ static void commit(struct vtx_mmio *e)
 	/* Between rounds of a string instruction RIP stays, interrupts may come. */
 	if (!is_string(&e->insn) ||
 	    vtx_insn_string_done(&e->insn, e->regs, e->rflags))
-		vtx_retire(vcpu, vtx_next_rip(e->rip, e->insn.len));
+		vtx_retire(vcpu, vtx_next_rip(vcpu, e->rip, e->insn.len));
 	vtx_vcpu_put(vcpu);
 }
 
@@ -514,7 +514,7 @@ int vtx_mmio_exit(struct vtx_vcpu *vcpu)
 		remember(e, vcpu->exit.gla, vcpu->exit.gpa,
 			 qual & QUAL_WRITE ? VTX_ACCESS_WRITE : 0);
 	vtx_vcpu_load(vcpu);
-	vtx_gwalk_init(&e->w);
+	vtx_gwalk_init(vcpu, &e->w);
 	e->rip = read_registers(e);
 	vtx_vcpu_put(vcpu);
 	return attempt(e, fetch_and_decode(e));

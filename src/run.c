@@ -62,7 +62,7 @@ static __always_inline int into_guest_and_back(struct vtx_vcpu *vcpu)
 	vtx_guest_state_enter();
 	if (vcpu->cr2 != native_read_cr2())
 		native_write_cr2(vcpu->cr2);
-	failed = vtx_enter(vcpu->regs, vcpu->vmcs.launched, &vcpu->vmcs.host_rsp);
+	failed = vtx_enter(vcpu->regs, vcpu->vmcs.launched);
 	vcpu->cr2 = native_read_cr2();
 	if (likely(!failed)) {
 		vcpu->exit.reason = vmcs_read32(VM_EXIT_REASON);

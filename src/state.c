@@ -169,9 +169,9 @@ void vtx_get_sregs(struct vtx_vcpu *vcpu, struct kvm_sregs *sregs)
 	sregs->cr0 = vtx_cr0_read();
 	sregs->cr2 = vcpu->cr2;
 	sregs->cr3 = vmcs_readl(GUEST_CR3);
-	sregs->cr4 = vtx_cr4_read();
+	sregs->cr4 = vtx_cr4_read(vcpu);
 	sregs->cr8 = vcpu->cr8;
-	sregs->efer = vmcs_read64(GUEST_IA32_EFER);
+	sregs->efer = vcpu->efer;
 	sregs->apic_base = vcpu->apic_base;
 	if (vcpu->event.irq)
 		sregs->interrupt_bitmap[(u8)vcpu->event.irq / 64] =

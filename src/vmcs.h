@@ -14,8 +14,7 @@
  * @launched:	VMLAUNCH has succeeded since the last VMCLEAR
  * @link:	on the list of VMCSs active on @cpu
  * @failed:	a VMREAD or VMWRITE failed on it: the vCPU never runs again
- * @host_rsp:	HOST_RSP as last written, likewise the next ones
- * @host_cr3:	HOST_CR3
+ * @host_cr3:	HOST_CR3 as last written, likewise the next ones
  * @host_cr4:	HOST_CR4
  * @host_perf:	HOST_IA32_PERF_GLOBAL_CTRL
  *
@@ -30,7 +29,6 @@ struct vtx_vmcs {
 	bool launched;
 	bool failed;
 	struct list_head link;
-	unsigned long host_rsp;
 	unsigned long host_cr3;
 	unsigned long host_cr4;
 	u64 host_perf;

@@ -176,6 +176,7 @@ void vtx_vmcs_init(struct vtx_vcpu *vcpu)
 {
 	write_controls(vcpu);
 	write_host_const();
+	vmcs_writel(HOST_RSP, (unsigned long)vcpu->regs);
 	write_host_cpu();
 	write_guest_reset(vcpu);
 }

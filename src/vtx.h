@@ -249,6 +249,7 @@ struct vtx_host {
  * @vmcs:	[p] the VMCS
  * @tlb:	[p] VPID and flush state (tlb.c)
  * @regs:	[v] GPRs; RSP's slot is filled from the VMCS on demand
+ * @host_stack:	[p] RSP during VM entry; enter.S finds it behind @regs
  * @cr2:	[v]
  * @cr8:	[v] no local APIC in the kernel: the VMM's TPR
  * @apic_base:	[v] IA32_APIC_BASE, which the VMM owns
@@ -257,7 +258,7 @@ struct vtx_host {
  * @dr6:	[v]
  * @dr7:	[v] as in the VMCS
  * @osxsave:	[v] CR4.OSXSAVE: @xcr0 counts
- * @syscall:	[v] EFER.SCE: SYSCALL's MSRs count
+ * @efer:	[v] IA32_EFER: never changes without an exit
  * @msrs:	[v] guest values of the swapped MSRs
  * @tsc_offset:	[v] guest TSC - host TSC
  * @tsc_adjust:	[v] IA32_TSC_ADJUST
@@ -270,6 +271,7 @@ struct vtx_host {
  * @msr_last:	[v] likewise, of the MSR table
  * @cstar:	[v] IA32_CSTAR, which no Intel CPU uses
  * @cr4_allowed: [v] CR4 bits that the guest may set, from @cpuid
+ * @cr4_mask:	[v] the others, and those whose writes vtx must see
  * @ran:	[v] the vCPU has entered the guest: CPUID is fixed
  * @pdptes_stale: [v] CR3 or the paging mode came from outside
  * @exit:	[v] the last exit
@@ -296,6 +298,7 @@ struct vtx_vcpu {
 	struct vtx_vmcs vmcs;
 	struct vtx_tlb_vcpu tlb;
 	u64 regs[VTX_NR_GPRS];
+	unsigned long host_stack;
 	u64 cr2;
 	u64 cr8;
 	u64 apic_base;
@@ -304,7 +307,7 @@ struct vtx_vcpu {
 	u64 dr6;
 	u64 dr7;
 	bool osxsave;
-	bool syscall;
+	u64 efer;
 	u64 msrs[VTX_NR_HW_MSRS];
 	u64 tsc_offset;
 	u64 tsc_adjust;
@@ -317,6 +320,7 @@ struct vtx_vcpu {
 	const struct guest_msr *msr_last;
 	u64 cstar;
 	u64 cr4_allowed;
+	u64 cr4_mask;
 	bool ran;
 	bool pdptes_stale;
 	struct vtx_exit exit;
