@@ -7,7 +7,6 @@
 
 #include "vtx.h"
 
-
 static void __used common(void)
 {
 	DEFINE(VTX_GPR_RAX, VTX_RAX * 8);
