@@ -22,6 +22,7 @@
 #include "compat.h"
 
 struct vtx_caps vtx_caps __ro_after_init;
+bool vtx_ept_ad __ro_after_init;
 
 struct control {
 	u32 bit;

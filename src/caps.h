@@ -40,6 +40,7 @@ struct vtx_caps {
 };
 
 extern struct vtx_caps vtx_caps;
+extern bool vtx_ept_ad;	/* accessed and dirty flags for EPT are in use */
 
 int vtx_caps_init(void);
 int vtx_caps_check_cpu(void);

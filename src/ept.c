@@ -10,6 +10,8 @@
  */
 #include "ept.h"
 
+#include <linux/atomic.h>
+#include <linux/bitops.h>
 #include <linux/build_bug.h>
 #include <linux/errno.h>
 #include <linux/gfp.h>
@@ -31,31 +33,41 @@ static u64 *table_of(u64 entry)
 }
 
 /*
- * The only writer. The CPU walks the tables while they change: one 64-bit
- * store, and a present entry is cleared and flushed before it points elsewhere.
+ * The only writer of what an entry means. The CPU walks the tables while they
+ * change, and sets accessed and dirty flags: one atomic exchange, and a present
+ * entry is cleared and flushed before it points elsewhere. Return: the old entry.
  */
-static void set_entry(u64 *entry, u64 value)
+static u64 set_entry(u64 *entry, u64 value)
 {
-	WARN_ON_ONCE(vtx_ept_present(*entry) && vtx_ept_present(value) &&
-		     ((*entry ^ value) & (VTX_EPT_ADDR | VTX_EPT_LARGE)));
-	if (unlikely((*entry ^ value) & VTX_EPT_LARGE))
+	u64 old = xchg(entry, value);
+
+	WARN_ON_ONCE(vtx_ept_present(old) && vtx_ept_present(value) &&
+		     ((old ^ value) & (VTX_EPT_ADDR | VTX_EPT_LARGE)));
+	if (unlikely((old ^ value) & VTX_EPT_LARGE))
 		atomic64_add(value & VTX_EPT_LARGE ? 1 : -1, &vtx_ept_count.large);
-	WRITE_ONCE(*entry, value);
+	return old;
+}
+
+static bool clear_flag(u64 *entry, unsigned int bit)
+{
+	return (*entry & BIT_ULL(bit)) &&
+	       test_and_clear_bit(bit, (unsigned long *)entry);
 }
 
 /**
  * vtx_ept_init() - make an empty set of tables
  * @ept: zeroed structure
+ * @ad:  the CPU is to set accessed and dirty flags
  *
  * Context: may sleep.
  * Return: 0, -ENOMEM.
  */
-int vtx_ept_init(struct vtx_ept *ept)
+int vtx_ept_init(struct vtx_ept *ept, bool ad)
 {
 	ept->root = (u64 *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
 	if (!ept->root)
 		return -ENOMEM;
-	ept->eptp = vtx_eptp(__pa(ept->root));
+	ept->eptp = vtx_eptp(__pa(ept->root), ad);
 	return 0;
 }
 
@@ -150,13 +162,20 @@ static enum vtx_ept_result set_leaf(u64 *entry, u64 new)
 {
 	u64 old = *entry;
 
-	if (vtx_ept_present(old) && vtx_ept_addr(old) != vtx_ept_addr(new)) {
+	if (!vtx_ept_present(old)) {
+		set_entry(entry, new);
+		return VTX_EPT_MAPPED;
+	}
+	if (vtx_ept_addr(old) != vtx_ept_addr(new)) {
 		set_entry(entry, 0);
 		return VTX_EPT_FLUSH;
 	}
-	/* Another vCPU may have got more rights meanwhile: keep them. */
-	if ((old | new) != old)
-		set_entry(entry, old | new);
+	/*
+	 * Another vCPU may have got more rights meanwhile: keep them, and the
+	 * dirty flag that the CPU may set right now.
+	 */
+	while ((old | new) != old && !try_cmpxchg(entry, &old, old | new))
+		;
 	return VTX_EPT_MAPPED;
 }
 
@@ -241,6 +260,22 @@ unsigned int vtx_ept_fill(struct vtx_ept *ept, gfn_t gfn, const u64 *pages,
 	return mapped;
 }
 
+/* The leaf that a guest page is in, 0: none. */
+static u64 find_leaf(const struct vtx_ept *ept, gfn_t gfn, unsigned int *level)
+{
+	const u64 *table = ept->root;
+	u64 entry;
+
+	for (*level = VTX_EPT_LEVELS; ; --*level) {
+		entry = table[vtx_ept_index(gfn, *level)];
+		if (!vtx_ept_present(entry))
+			return 0;
+		if (vtx_ept_is_leaf(entry, *level))
+			return entry;
+		table = table_of(entry);
+	}
+}
+
 /**
  * vtx_ept_lookup() - where is a guest page?
  * @ept: the tables
@@ -250,51 +285,99 @@ unsigned int vtx_ept_fill(struct vtx_ept *ept, gfn_t gfn, const u64 *pages,
  */
 hpa_t vtx_ept_lookup(const struct vtx_ept *ept, gfn_t gfn)
 {
-	const u64 *table = ept->root;
 	unsigned int level;
-	u64 entry;
+	u64 entry = find_leaf(ept, gfn, &level);
 
-	for (level = VTX_EPT_LEVELS; level; level--) {
-		entry = table[vtx_ept_index(gfn, level)];
-		if (!vtx_ept_present(entry))
-			return 0;
-		if (vtx_ept_is_leaf(entry, level))
-			return vtx_ept_addr(entry) +
-			       ((gfn & (vtx_ept_span(level) - 1)) << PAGE_SHIFT);
-		table = table_of(entry);
-	}
-	return 0;
+	if (!entry)
+		return 0;
+	return vtx_ept_addr(entry) + ((gfn & (vtx_ept_span(level) - 1)) << PAGE_SHIFT);
 }
 
-/* Leaves only @keep of the leaves in a range; of large pages, nothing. */
+/**
+ * vtx_ept_young() - vtx_ept_age() of one page that takes note of nothing
+ * @ept: the tables, with accessed and dirty flags
+ * @gfn: guest page
+ *
+ * Return: true if the guest has used it.
+ */
+bool vtx_ept_young(const struct vtx_ept *ept, gfn_t gfn)
+{
+	unsigned int level;
+
+	return find_leaf(ept, gfn, &level) & VTX_EPT_A;
+}
+
+/* What take_table() does to the leaves in a range. */
+enum take { ZAP, PROTECT, HARVEST, AGE };
+
+/* A log is of small pages: of a large one that can be written nothing stays. */
+static bool take_large(u64 *entry, enum take what, bool whole)
+{
+	if (what == AGE)
+		return clear_flag(entry, VTX_EPT_A_BIT);
+	if (what != ZAP && !(*entry & VTX_EPT_W))
+		return false;
+	if (what != ZAP || !whole)
+		atomic64_inc(&vtx_ept_count.splits);
+	set_entry(entry, 0);
+	return true;
+}
+
+static void note_write(const struct vtx_ept_log *log, gfn_t gfn)
+{
+	if (log->dirty)
+		__set_bit(gfn - log->base, log->dirty);
+}
+
+static bool take_small(u64 *entry, gfn_t gfn, enum take what,
+		       const struct vtx_ept_log *log)
+{
+	u64 old = *entry;
+
+	switch (what) {
+	case ZAP:
+		old = set_entry(entry, 0);
+		break;
+	case PROTECT:
+		if (!(old & VTX_EPT_W))
+			return false;
+		while (!try_cmpxchg(entry, &old, old & ~(VTX_EPT_W | VTX_EPT_D)))
+			;
+		break;
+	case HARVEST:
+		if (!clear_flag(entry, VTX_EPT_D_BIT))
+			return false;
+		break;
+	default:
+		return clear_flag(entry, VTX_EPT_A_BIT);
+	}
+	if (old & VTX_EPT_D)
+		note_write(log, gfn);
+	return true;
+}
+
 static bool take_table(u64 *table, unsigned int level, gfn_t base, gfn_t first,
-		       gfn_t end, u64 keep)
+		       gfn_t end, enum take what, const struct vtx_ept_log *log)
 {
 	u64 span = vtx_ept_span(level);
 	gfn_t gfn = max(first, base), start;
+	gfn_t stop = min(end, base + span * VTX_EPT_ENTRIES);
 	bool changed = false;
-	u64 *entry, value;
+	u64 *entry;
 
-	end = min(end, base + span * VTX_EPT_ENTRIES);
-	for (; gfn < end; gfn = start + span) {
+	for (; gfn < stop; gfn = start + span) {
 		start = gfn & ~(span - 1);
 		entry = &table[vtx_ept_index(gfn, level)];
 		if (!vtx_ept_present(*entry))
 			continue;
-		if (!vtx_ept_is_leaf(*entry, level)) {
+		if (!vtx_ept_is_leaf(*entry, level))
 			changed |= take_table(table_of(*entry), level - 1, start, first,
-					      end, keep);
-			continue;
-		}
-		if (level > 1 && !(*entry & ~keep & VTX_EPT_RWX))
-			continue;
-		value = level == 1 ? *entry & keep : 0;
-		if (value == *entry)
-			continue;
-		if (level > 1 && (keep || first > start || end < start + span))
-			atomic64_inc(&vtx_ept_count.splits);
-		set_entry(entry, value);
-		changed = true;
+					      end, what, log);
+		else if (level > 1)
+			changed |= take_large(entry, what,
+					      first <= start && end >= start + span);
+		else
+			changed |= take_small(entry, gfn, what, log);
 	}
 	return changed;
 }
@@ -304,15 +387,17 @@ static bool take_table(u64 *table, unsigned int level, gfn_t base, gfn_t first,
  * @ept:	the tables
  * @first:	first guest page
  * @end:	the page after the last
+ * @log:	gets the bits of those whose dirty flag is set
  *
  * A large page goes whole. Tables stay until a large page takes their place.
  *
  * Return: true if something was mapped: the caller flushes before any of those
  * pages is reused.
  */
-bool vtx_ept_zap(struct vtx_ept *ept, gfn_t first, gfn_t end)
+bool vtx_ept_zap(struct vtx_ept *ept, gfn_t first, gfn_t end,
+		 const struct vtx_ept_log *log)
 {
-	return take_table(ept->root, VTX_EPT_LEVELS, 0, first, end, 0);
+	return take_table(ept->root, VTX_EPT_LEVELS, 0, first, end, ZAP, log);
 }
 
 /**
@@ -320,13 +405,50 @@ bool vtx_ept_zap(struct vtx_ept *ept, gfn_t first, gfn_t end)
  * @ept:	the tables
  * @first:	first guest page
  * @end:	the page after the last
+ * @log:	gets the bits of those whose dirty flag is set
  *
  * A large page that can be written goes, to come back in small pages.
  *
  * Return: true if something could be written: the caller flushes before it
  * takes those pages for clean.
  */
-bool vtx_ept_protect(struct vtx_ept *ept, gfn_t first, gfn_t end)
+bool vtx_ept_protect(struct vtx_ept *ept, gfn_t first, gfn_t end,
+		     const struct vtx_ept_log *log)
 {
-	return take_table(ept->root, VTX_EPT_LEVELS, 0, first, end, ~VTX_EPT_W);
+	return take_table(ept->root, VTX_EPT_LEVELS, 0, first, end, PROTECT, log);
+}
+
+/**
+ * vtx_ept_harvest() - which small pages has the guest written to?
+ * @ept:	the tables, with accessed and dirty flags
+ * @first:	first guest page
+ * @end:	the page after the last
+ * @log:	gets their bits; others stay
+ *
+ * A large page that can be written goes, to come back in small pages.
+ *
+ * SDM vol. 3 "Accessed and Dirty Flags for EPT": the CPU may keep in its TLB
+ * that a page is dirty, and then does not say so again.
+ *
+ * Return: true if anything changed: the caller flushes before it tells the user.
+ */
+bool vtx_ept_harvest(struct vtx_ept *ept, gfn_t first, gfn_t end,
+		     const struct vtx_ept_log *log)
+{
+	return take_table(ept->root, VTX_EPT_LEVELS, 0, first, end, HARVEST, log);
+}
+
+/**
+ * vtx_ept_age() - has the guest used a range of pages since this was asked last?
+ * @ept:	the tables, with accessed and dirty flags
+ * @first:	first guest page
+ * @end:	the page after the last
+ *
+ * As vtx_ept_harvest(), but without a flush the answer is only late.
+ *
+ * Return: true if any.
+ */
+bool vtx_ept_age(struct vtx_ept *ept, gfn_t first, gfn_t end)
+{
+	return take_table(ept->root, VTX_EPT_LEVELS, 0, first, end, AGE, NULL);
 }

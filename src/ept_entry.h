@@ -27,11 +27,16 @@
 #define VTX_EPT_WB		(6ULL << 3)
 #define VTX_EPT_IPAT		BIT_ULL(6)
 #define VTX_EPT_LARGE		BIT_ULL(7)	/* level 2: a page, not a table */
+#define VTX_EPT_A_BIT		8	/* leaves, set by the CPU if VTX_EPTP_AD is set: */
+#define VTX_EPT_D_BIT		9	/* SDM vol. 3 "Accessed and Dirty Flags for EPT" */
+#define VTX_EPT_A		BIT_ULL(VTX_EPT_A_BIT)
+#define VTX_EPT_D		BIT_ULL(VTX_EPT_D_BIT)
 #define VTX_EPT_ADDR		0x000ffffffffff000ULL
 
 /* EPTP: SDM vol. 3 "Extended-Page-Table Pointer (EPTP)". */
 #define VTX_EPTP_WB		6ULL
 #define VTX_EPTP_WALK_4		(3ULL << 3)
+#define VTX_EPTP_AD		BIT_ULL(6)
 
 static inline unsigned int vtx_ept_index(u64 gfn, unsigned int level)
 {
@@ -80,9 +85,9 @@ static inline u64 vtx_ept_leaf(u64 phys, u64 rights, unsigned int level)
 	       (level > 1 ? VTX_EPT_LARGE : 0);
 }
 
-static inline u64 vtx_eptp(u64 root_phys)
+static inline u64 vtx_eptp(u64 root_phys, bool ad)
 {
-	return root_phys | VTX_EPTP_WB | VTX_EPTP_WALK_4;
+	return root_phys | VTX_EPTP_WB | VTX_EPTP_WALK_4 | (ad ? VTX_EPTP_AD : 0);
 }
 
 #endif /* _VTX_EPT_ENTRY_H */

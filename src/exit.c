@@ -33,6 +33,8 @@
 #include "cpuid.h"
 #include "cr.h"
 #include "debug.h"
+#include "dirty.h"
+#include "ept_entry.h"
 #include "event.h"
 #include "exit_cr.h"
 #include "exit_io.h"
@@ -226,7 +228,11 @@ static int handle_xsetbv(struct vtx_vcpu *vcpu)
 	return VTX_AROUND;
 }
 
+/* SDM vol. 3 table "Exit Qualification for EPT Violations". */
+#define EPT_WRITE	BIT(1)
 #define EPT_FETCH	BIT(2)
+#define EPT_GVA		BIT(7)	/* there is a linear address */
+#define EPT_GVA_DONE	BIT(8)	/* the access to what it translates to */
 
 static int handle_ept_violation(struct vtx_vcpu *vcpu)
 {
@@ -245,13 +251,37 @@ static int handle_ept_violation_atomic(struct vtx_vcpu *vcpu)
 	return r == VTX_FAULT_MAPPED ? VTX_RESUME : VTX_SLOW;
 }
 
+/*
+ * With accessed and dirty flags for EPT, the CPU's look at the guest's page
+ * tables counts as a write, which ROM does not take (SDM vol. 3 "Accessed and
+ * Dirty Flags for EPT"). A guest with tables in ROM runs without the flags.
+ * Return: false: it does already.
+ */
+static bool is_walk_of_rom(struct vtx_vcpu *vcpu)
+{
+	u64 eptp;
+
+	if ((vcpu->exit.qual & (EPT_WRITE | EPT_GVA | EPT_GVA_DONE)) != (EPT_WRITE | EPT_GVA))
+		return false;
+	vtx_vcpu_load(vcpu);
+	eptp = vmcs_read64(EPT_POINTER);
+	vtx_vcpu_put(vcpu);
+	if (!(eptp & VTX_EPTP_AD))
+		return false;
+	vtx_dirty_stop_ad(vcpu->vm);
+	vtx_vcpu_load(vcpu);
+	vmcs_write64(EPT_POINTER, vcpu->vm->ept.eptp);
+	vtx_vcpu_put(vcpu);
+	return true;
+}
+
 static int handle_ept_violation_slow(struct vtx_vcpu *vcpu)
 {
 	int r = vtx_fault_slow(vcpu, vcpu->exit.gpa, vcpu->exit.qual);
 
 	if (r < 0)
 		return r;
-	if (r == VTX_FAULT_MAPPED)
+	if (r == VTX_FAULT_MAPPED || is_walk_of_rom(vcpu))
 		return VTX_RESUME;
 	/* No device answers while the CPU delivers an event. */
 	if (vcpu->event.info)

@@ -238,7 +238,12 @@ static int map_found(struct vtx_vcpu *vcpu, const struct place *p, const struct 
 			r = VTX_FAULT_SLEEP;
 			break;
 		default:
-			/* The guest faults once more and finds the place empty. */
+			/*
+			 * The guest faults once more and finds the place empty.
+			 * What was there may have been written to.
+			 */
+			if (p->logged)
+				__set_bit(p->gfn - p->first, p->slot->dirty);
 			vtx_tlb_ept_flush(&vm->tlb);
 			vtx_ept_spare_trim(&vcpu->spare, VTX_EPT_RESERVE);
 		}
@@ -362,6 +367,7 @@ int vtx_fault_show(struct seq_file *m)
 	seq_printf(m, "split_2m %lld\n", atomic64_read(&vtx_ept_count.splits));
 	seq_printf(m, "now_2m %lld\n", atomic64_read(&vtx_ept_count.large));
 	seq_printf(m, "raced %lld\n", atomic64_read(&vtx_fault_count.raced));
+	seq_printf(m, "aged %lld\n", atomic64_read(&vtx_mm_aged));
 	return 0;
 }
 

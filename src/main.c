@@ -24,6 +24,10 @@ static bool ept;
 module_param(ept, bool, 0444);
 MODULE_PARM_DESC(ept, "EPT is in use (told, not settable: vtx requires it)");
 
+static bool ept_ad = true;
+module_param(ept_ad, bool, 0444);
+MODULE_PARM_DESC(ept_ad, "accessed and dirty flags for EPT where the CPU has them (default Y)");
+
 static bool unrestricted_guest;
 module_param(unrestricted_guest, bool, 0444);
 MODULE_PARM_DESC(unrestricted_guest, "unrestricted guest is in use (told, not settable)");
@@ -69,8 +73,10 @@ static void report(void)
 {
 	const struct vtx_tlb_caps *t = &vtx_tlb_caps;
 
-	pr_info("loaded: %u CPU(s) in VMX operation, EPT 4-level (INVEPT %s), unrestricted guest, VPID %s%s%s\n",
+	pr_info("loaded: %u CPU(s) in VMX operation, EPT 4-level (INVEPT %s, A/D flags %s), unrestricted guest, VPID %s%s%s\n",
 		num_online_cpus(), type_name(t->invept_type),
+		ept_ad ? "on" : vtx_caps.ept_vpid & VMX_EPT_AD_BIT ? "off: ept_ad=0" :
+		"not supported by this CPU",
 		!t->vpid ? "off" : "on (INVVPID ",
 		t->vpid ? type_name(t->invvpid_type) : "",
 		t->vpid ? ")" : vpid ? ": not supported by this CPU" : ": vpid=0");
@@ -89,6 +95,8 @@ static int __init vtx_init(void)
 		r = vtx_caps_init();
 	if (r)
 		return r;
+	ept_ad = ept_ad && (vtx_caps.ept_vpid & VMX_EPT_AD_BIT);
+	vtx_ept_ad = ept_ad;
 	r = vtx_tlb_setup(vtx_caps.ept_vpid,
 			  vpid && (vtx_caps.cpu2 & SECONDARY_EXEC_ENABLE_VPID));
 	if (r)

@@ -6,10 +6,6 @@
  * is marked as leaving first, so that nothing of it is mapped any more, zapped
  * in pieces, and taken out of the map last: as long as the guest can reach any
  * of it the mmu notifier finds it there.
- *
- * Dirty log: a page of a logged slot that the guest can write to without an
- * exit has its bit set. Whoever clears a bit takes the right to write away and
- * flushes before he tells the user.
  */
 #include "memory.h"
 
@@ -21,16 +17,11 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
+#include "dirty.h"
 #include "memslot.h"
 #include "vtx.h"
 
-/* Guest pages that are walked without a pause. */
-#define PIECE		BIT(16)
-
 #define MAX_PAGES	((1ULL << 31) - 1)	/* of a slot, KVM's limit */
-
-/* Bitmap words that are copied to and from the user at a time. */
-#define LOG_WORDS	(PAGE_SIZE / sizeof(unsigned long))
 
 static struct vtx_memmap *alloc_map(unsigned int slots)
 {
@@ -90,19 +81,19 @@ static int check_region(const struct kvm_userspace_memory_region *r)
 }
 
 /*
- * Zap the guest's pages of a slot, or take the right to write away from them.
- * Flushed with the lock held: a page that has left the EPT is not found there
- * by the mmu notifier, which then flushes nothing before the page is reused.
+ * Zap the guest's pages of a slot. Flushed with the lock held: a page that has
+ * left the EPT is not found there by the mmu notifier, which then flushes nothing
+ * before the page is reused.
  */
-static void take(struct vtx_vm *vm, gfn_t gfn, gfn_t end, bool zap)
+static void zap(struct vtx_vm *vm, const struct vtx_memslot *slot)
 {
-	gfn_t next;
+	const struct vtx_ept_log log = { slot->dirty, slot->gfn };
+	gfn_t gfn = slot->gfn, end = gfn + slot->npages, next;
 
 	for (; gfn < end; gfn = next) {
-		next = min_t(gfn_t, end, gfn + PIECE);
+		next = min_t(gfn_t, end, gfn + VTX_EPT_PIECE);
 		spin_lock(&vm->ept_lock);
-		if (zap ? vtx_ept_zap(&vm->ept, gfn, next) :
-			  vtx_ept_protect(&vm->ept, gfn, next))
+		if (vtx_ept_zap(&vm->ept, gfn, next, &log))
 			vtx_tlb_ept_flush(&vm->tlb);
 		spin_unlock(&vm->ept_lock);
 		cond_resched();
@@ -131,7 +122,7 @@ static void empty_slot(struct vtx_vm *vm, struct vtx_memslot *slot)
 	slot->leaving = true;
 	vm->map_gen++;
 	spin_unlock(&vm->ept_lock);
-	take(vm, slot->gfn, slot->gfn + slot->npages, true);
+	zap(vm, slot);
 }
 
 static bool initially_set(const struct vtx_vm *vm)
@@ -163,9 +154,9 @@ static void log_changed(struct vtx_vm *vm, const struct vtx_memslot *slot)
 {
 	/* Off: what was taken apart may become large pages again. */
 	if (!slot->dirty)
-		take(vm, slot->gfn, slot->gfn + slot->npages, true);
+		zap(vm, slot);
 	else if (!initially_set(vm))
-		take(vm, slot->gfn, slot->gfn + slot->npages, false);
+		vtx_dirty_watch(vm, slot);
 }
 
 /* vm->lock held. @slot without pages: delete. */
@@ -248,94 +239,21 @@ static int ioctl_set_region(struct vtx_vm *vm, void __user *user)
 	return r;
 }
 
-/*
- * vm->lock held. Clears the bits of @mask that are set from word @at on, and
- * leaves in @mask which these were.
- */
-static void clear_bits(struct vtx_vm *vm, struct vtx_memslot *slot, u64 at,
-		       unsigned long *mask, unsigned int words)
-{
-	unsigned long *dirty = slot->dirty + at, start, end;
-	u64 gfn = slot->gfn + at * BITS_PER_LONG;
-	bool changed = false;
-	unsigned int i;
-
-	spin_lock(&vm->ept_lock);
-	for (i = 0; i < words; i++) {
-		mask[i] &= dirty[i];
-		dirty[i] &= ~mask[i];
-	}
-	for_each_set_bitrange(start, end, mask, words * BITS_PER_LONG)
-		changed |= vtx_ept_protect(&vm->ept, gfn + start, gfn + end);
-	if (changed)
-		vtx_tlb_ept_flush(&vm->tlb);
-	spin_unlock(&vm->ept_lock);
-	cond_resched();
-}
-
-/* vm->lock held. */
-static int get_log(struct vtx_vm *vm, struct vtx_memslot *slot,
-		   unsigned long __user *user, unsigned long *buf)
-{
-	u64 words = BITS_TO_LONGS(slot->npages), at;
-	unsigned int n;
-
-	for (at = 0; at < words; at += n) {
-		n = min_t(u64, LOG_WORDS, words - at);
-		if (vm->log_options) {
-			/* Clearing is KVM_CLEAR_DIRTY_LOG's business. */
-			memcpy(buf, slot->dirty + at, n * sizeof(long));
-		} else {
-			memset(buf, 0xff, n * sizeof(long));
-			clear_bits(vm, slot, at, buf, n);
-		}
-		if (copy_to_user(user + at, buf, n * sizeof(long)))
-			return -EFAULT;
-	}
-	return 0;
-}
-
-/* vm->lock held. */
-static int clear_log(struct vtx_vm *vm, struct vtx_memslot *slot,
-		     const struct kvm_clear_dirty_log *log, unsigned long *buf)
-{
-	unsigned long __user *user = log->dirty_bitmap;
-	u64 words = BITS_TO_LONGS(log->num_pages), at;
-	unsigned int n;
-
-	if (log->first_page > slot->npages || log->num_pages > slot->npages - log->first_page ||
-	    (log->num_pages < slot->npages - log->first_page &&
-	     log->num_pages % BITS_PER_LONG))
-		return -EINVAL;
-	for (at = 0; at < words; at += n) {
-		n = min_t(u64, LOG_WORDS, words - at);
-		if (copy_from_user(buf, user + at, n * sizeof(long)))
-			return -EFAULT;
-		clear_bits(vm, slot, log->first_page / BITS_PER_LONG + at, buf, n);
-	}
-	return 0;
-}
-
 /* @get, or @clear what it says. */
 static int ioctl_log(struct vtx_vm *vm, u32 id, const struct kvm_dirty_log *get,
 		     const struct kvm_clear_dirty_log *clear)
 {
 	struct vtx_memslot *slot;
-	unsigned long *buf;
 	int r = -ENOENT;
 
 	if (id >= VTX_NR_MEMSLOTS || (clear && clear->first_page % BITS_PER_LONG))
 		return -EINVAL;
-	buf = kmalloc_array(LOG_WORDS, sizeof(long), GFP_KERNEL_ACCOUNT);
-	if (!buf)
-		return -ENOMEM;
 	mutex_lock(&vm->lock);
 	slot = find_id(vm, id);
 	if (slot && slot->dirty)
-		r = get ? get_log(vm, slot, get->dirty_bitmap, buf) :
-			  clear_log(vm, slot, clear, buf);
+		r = get ? vtx_dirty_get(vm, slot, get->dirty_bitmap) :
+			  vtx_dirty_clear(vm, slot, clear);
 	mutex_unlock(&vm->lock);
-	kfree(buf);
 	return r;
 }
 

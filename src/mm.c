@@ -44,13 +44,37 @@ struct vtx_mm {
 	unsigned long seq;
 };
 
+/* Times that the kernel heard of pages that guests use. */
+atomic64_t vtx_mm_aged;
+
 /* Process memory that is zapped without a pause. */
 #define PIECE	(256UL << 20)
 
-/* ept_lock held. Zaps what the guest sees of [start, end) of the process. */
-static bool zap_hva_range(struct vtx_vm *vm, unsigned long start, unsigned long end)
+/* What do_range() does to what the guest sees of a range of the process. */
+enum action { ZAP, AGE, LOOK };
+
+/* ept_lock held. Return: ZAP: something was mapped; else: the guest has used it. */
+static bool do_slot(struct vtx_vm *vm, const struct vtx_memslot *s, gfn_t first,
+		    gfn_t end, enum action what)
 {
-	bool changed = false;
+	const struct vtx_ept_log log = { s->dirty, s->gfn };
+
+	switch (what) {
+	case ZAP:
+		return vtx_ept_zap(&vm->ept, first, end, &log);
+	case AGE:
+		return vtx_ept_age(&vm->ept, first, end);
+	default:
+		return vtx_ept_has_ad(&vm->ept) ? vtx_ept_young(&vm->ept, first) :
+						  vtx_ept_lookup(&vm->ept, first);
+	}
+}
+
+/* ept_lock held. [start, end) are addresses of the process. */
+static bool do_range(struct vtx_vm *vm, unsigned long start, unsigned long end,
+		     enum action what)
+{
+	bool r = false;
 	unsigned int i;
 
 	for (i = 0; i < vm->memmap->n; i++) {
@@ -58,13 +82,12 @@ static bool zap_hva_range(struct vtx_vm *vm, unsigned long start, unsigned long 
 		unsigned long s_end = s->hva + (s->npages << PAGE_SHIFT);
 		unsigned long from = max(start, s->hva), to = min(end, s_end);
 
-		if (from >= to)
-			continue;
-		changed |= vtx_ept_zap(&vm->ept,
-				       s->gfn + ((from - s->hva) >> PAGE_SHIFT),
-				       s->gfn + ((to - s->hva + PAGE_SIZE - 1) >> PAGE_SHIFT));
+		if (from < to)
+			r |= do_slot(vm, s, s->gfn + ((from - s->hva) >> PAGE_SHIFT),
+				     s->gfn + ((to - s->hva + PAGE_SIZE - 1) >> PAGE_SHIFT),
+				     what);
 	}
-	return changed;
+	return r;
 }
 
 /* mm->lock held. The first address from @at on that a slot has. */
@@ -106,7 +129,7 @@ static void zap_all(struct vtx_mm *mm, unsigned long start, unsigned long end,
 		list_for_each_entry(vm, &mm->vms, link) {
 			/* Its release makes busy visible to who takes it next. */
 			spin_lock(&vm->ept_lock);
-			if (zap_hva_range(vm, start, to))
+			if (do_range(vm, start, to, ZAP))
 				vtx_tlb_ept_flush(&vm->tlb);
 			spin_unlock(&vm->ept_lock);
 		}
@@ -138,6 +161,64 @@ static void end(struct mmu_notifier *mn,
 	/* Pairs with vtx_mm_retry(): who sees busy 0 sees this seq. */
 	smp_store_release(&mm->busy, mm->busy - 1);
 	spin_unlock(&mm->lock);
+}
+
+/*
+ * Has a guest used the range? Without accessed flags the question is asked by
+ * taking the pages away: who has used them faults, which a page that is about to
+ * be reclaimed is worth.
+ */
+static bool age(struct mmu_notifier *mn, unsigned long start, unsigned long end,
+		bool flush)
+{
+	struct vtx_mm *mm = container_of(mn, struct vtx_mm, mn);
+	bool young = false, ad, r;
+	struct vtx_vm *vm;
+
+	spin_lock(&mm->lock);
+	list_for_each_entry(vm, &mm->vms, link) {
+		spin_lock(&vm->ept_lock);
+		ad = vtx_ept_has_ad(&vm->ept);
+		r = do_range(vm, start, end, ad ? AGE : ZAP);
+		if (r && (flush || !ad))
+			vtx_tlb_ept_flush(&vm->tlb);
+		spin_unlock(&vm->ept_lock);
+		young |= r;
+	}
+	spin_unlock(&mm->lock);
+	if (young)
+		atomic64_inc(&vtx_mm_aged);
+	return young;
+}
+
+static int clear_flush_young(struct mmu_notifier *mn, struct mm_struct *unused,
+			     unsigned long start, unsigned long end)
+{
+	return age(mn, start, end, true);
+}
+
+static int clear_young(struct mmu_notifier *mn, struct mm_struct *unused,
+		       unsigned long start, unsigned long end)
+{
+	return age(mn, start, end, false);
+}
+
+/* Without accessed flags nobody knows: a page that is mapped was used once. */
+static int test_young(struct mmu_notifier *mn, struct mm_struct *unused,
+		      unsigned long address)
+{
+	struct vtx_mm *mm = container_of(mn, struct vtx_mm, mn);
+	bool young = false;
+	struct vtx_vm *vm;
+
+	spin_lock(&mm->lock);
+	list_for_each_entry(vm, &mm->vms, link) {
+		spin_lock(&vm->ept_lock);
+		young |= do_range(vm, address, address + 1, LOOK);
+		spin_unlock(&vm->ept_lock);
+	}
+	spin_unlock(&mm->lock);
+	return young;
 }
 
 /**
@@ -247,6 +328,9 @@ static void free_notifier(struct mmu_notifier *mn)
 static const struct mmu_notifier_ops ops = {
 	.invalidate_range_start = start,
 	.invalidate_range_end = end,
+	.clear_flush_young = clear_flush_young,
+	.clear_young = clear_young,
+	.test_young = test_young,
 	.release = release,
 	.alloc_notifier = alloc_notifier,
 	.free_notifier = free_notifier,

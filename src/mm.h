@@ -2,10 +2,13 @@
 #ifndef _VTX_MM_H
 #define _VTX_MM_H
 
+#include <linux/atomic.h>
 #include <linux/types.h>
 
 struct mm_struct;
 struct vtx_vm;
+
+extern atomic64_t vtx_mm_aged;
 
 int vtx_mm_follow(struct vtx_vm *vm);
 void vtx_mm_unfollow(struct vtx_vm *vm);

@@ -18,6 +18,7 @@
 
 #include <asm/tsc.h>
 
+#include "caps.h"
 #include "clock.h"
 #include "debug.h"
 #include "host.h"
@@ -49,7 +50,7 @@ static struct vtx_vm *vm_create(void)
 	r = vtx_bus_init(&vm->bus);
 	if (r)
 		goto out_map;
-	r = vtx_ept_init(&vm->ept);
+	r = vtx_ept_init(&vm->ept, vtx_ept_ad);
 	if (r)
 		goto out_bus;
 	r = vtx_tlb_vm_init(&vm->tlb, vm->ept.eptp);

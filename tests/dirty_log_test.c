@@ -13,6 +13,7 @@
 #define SLOT	1
 #define WORDS	(PAGES / 64)
 #define LARGE	0x200000UL
+#define ROM	(BASE + PAGES * PAGE)
 
 FIXTURE(log) {
 	struct vm m;
@@ -256,6 +257,58 @@ TEST_F(log, manual_log_is_cleared_by_hand)
 		ASSERT_EQ(0, lost(self->log, self->written));
 		ASSERT_EQ(0, too_many(self->log, self->written));
 		ASSERT_EQ(0, clear_log(&self->m, SLOT, 0, PAGES, self->log));
+	}
+}
+
+/*
+ * A slot that can't be written, with a copy of the guest's page tables and all
+ * accessed and dirty flags set in them, as firmware has it.
+ */
+static void tables_to_rom(struct vm *vm)
+{
+	struct kvm_userspace_memory_region region = {
+		.slot = SLOT + 1, .flags = KVM_MEM_READONLY, .guest_phys_addr = ROM,
+		.memory_size = SCRATCH - PAGE_TABLES,
+	};
+	struct kvm_sregs s = vm_sregs(vm);
+	uint64_t *rom = mmap(NULL, region.memory_size, PROT_READ | PROT_WRITE,
+			     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	memcpy(rom, vm->ram + PAGE_TABLES, region.memory_size);
+	for (size_t i = 0; i < region.memory_size / 8; i++) {
+		if (rom[i] >= PAGE_TABLES && rom[i] < SCRATCH)
+			rom[i] += ROM - PAGE_TABLES;
+		if (rom[i] & 1)
+			rom[i] |= 0x60;
+	}
+	region.userspace_addr = (uintptr_t)rom;
+	if (ioctl(vm->fd, KVM_SET_USER_MEMORY_REGION, &region))
+		die("read-only memory");
+	s.cr3 = ROM;
+	vm_set_sregs(vm, &s);
+}
+
+/* The CPU's look at page tables is a write where EPT has dirty flags. */
+TEST_F(log, log_outlives_page_tables_in_rom)
+{
+	uint64_t before[WORDS];
+	struct kvm_regs regs;
+
+	ASSERT_EQ(0, set_flags(&self->m, KVM_MEM_LOG_DIRTY_PAGES, BASE, self->mem));
+	RUN_SCATTER(5, 200);
+	memcpy(before, self->written, sizeof(before));
+	vm_start(&self->m, MODE_LONG, scatter);
+	tables_to_rom(&self->m);
+	for (int round = 0; round < 5; round++) {
+		memset(self->written, 0, PAGES / 8);
+		regs = scatter_regs(200 + round, 100, SCRATCH);
+		vm_set_regs(&self->m, &regs);
+		ASSERT_EXIT(KVM_EXIT_HLT, &self->m);
+		for (int i = 0; !round && i < WORDS; i++)
+			self->written[i] |= before[i];
+		ASSERT_EQ(0, get_log(&self->m, SLOT, self->log));
+		EXPECT_EQ(0, lost(self->log, self->written));
+		EXPECT_EQ(0, too_many(self->log, self->written));
 	}
 }
 

@@ -7,7 +7,10 @@
  */
 #include <linux/userfaultfd.h>
 #include <poll.h>
+#include <sys/stat.h>
+#include <sys/swap.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <sys/wait.h>
 
 #include "kselftest_harness.h"
@@ -281,14 +284,88 @@ TEST_F(mmu, mremap_away_and_back)
 	});
 }
 
-/* M9: reclaims what it can; without swap, the pages of a file. */
+/* How often the kernel has heard that a guest uses a page; -1: not from vtx. */
+static long aged(void)
+{
+	FILE *f = fopen("/sys/kernel/debug/vtx/memory", "r");
+	char line[64];
+	long n = -1;
+
+	while (f && fgets(line, sizeof(line), f))
+		sscanf(line, "aged %ld", &n);
+	if (f)
+		fclose(f);
+	return getenv("VTX_DEV") ? -1 : n;
+}
+
+/* M9. Without swap there is no place for them, but the kernel asks who uses them. */
 TEST_F(mmu, pageout)
 {
+	long before = aged();
+
 	RACE(WRITES, 10, "MADV_PAGEOUT", {
 		madvise(self->mem, SIZE, MADV_COLD);
 		madvise(self->mem, SIZE, MADV_PAGEOUT);
 		usleep(2000);
 	});
+	if (before >= 0)
+		EXPECT_LT(before + PAGES, aged());
+}
+
+/* A compressed block device in memory, as a swap device. Return: it can be had. */
+static bool swap_on(void)
+{
+	/* struct swap_header */
+	struct {
+		char boot[1024];
+		uint32_t version, last_page, nr_bad;
+		char pad[PAGE - 1024 - 3 * 4 - 10], magic[10];
+	} header = { .version = 1, .last_page = 4 * PAGES - 1 };
+	int fd = open("/sys/block/zram0/disksize", O_WRONLY);
+	bool done;
+
+	done = fd >= 0 && dprintf(fd, "%lu\n", 4 * SIZE) > 0;
+	close(fd);
+	if (!done)
+		return false;
+	memcpy(header.magic, "SWAPSPACE2", 10);
+	mknod("/dev/zram0", S_IFBLK | 0600, makedev(read_number("/sys/block/zram0/dev"), 0));
+	fd = open("/dev/zram0", O_WRONLY);
+	done = fd >= 0 && write(fd, &header, PAGE) == PAGE;
+	close(fd);
+	return done && !swapon("/dev/zram0", 0);
+}
+
+static long swapped_out(void)
+{
+	FILE *f = fopen("/proc/vmstat", "r");
+	char line[64];
+	long n = 0;
+
+	while (f && fgets(line, sizeof(line), f))
+		sscanf(line, "pswpout %ld", &n);
+	fclose(f);
+	return n;
+}
+
+TEST_F(mmu, swap)
+{
+	long before = swapped_out();
+	int fd;
+
+	if (!swap_on())
+		SKIP(return, "needs root and an unused /dev/zram0");
+	RACE(WRITES, 4 * PAGES, "times a page out to swap", {
+		/* Who was young is not any more, if the guest was not quick. */
+		madvise(self->mem + i % PAGES * PAGE, PAGE, MADV_PAGEOUT);
+		madvise(self->mem + i % PAGES * PAGE, PAGE, MADV_PAGEOUT);
+	});
+	EXPECT_LT(before + PAGES, swapped_out());
+	TH_LOG("%ld pages out", swapped_out() - before);
+	EXPECT_EQ(0, swapoff("/dev/zram0"));
+	fd = open("/sys/block/zram0/reset", O_WRONLY);
+	EXPECT_LT(0, dprintf(fd, "1\n"));
+	close(fd);
 }
 
 /* M10 */

@@ -26,11 +26,16 @@ struct want {
 	u64 rights;
 };
 
+/* What the guest has written to and nobody has asked for; and what ept.c says. */
+static bool written[PAGES];
+static unsigned long bitmap[PAGES / 64];
+static const struct vtx_ept_log log = { bitmap, FIRST };
+
 static struct want flat[PAGES];
 static struct vtx_ept ept;
 static struct vtx_ept_spare spare;
 static long pages_out;
-static unsigned long failures, refused;
+static unsigned long failures, refused, harvests, ages;
 
 static void wrong(const char *what, u64 at)
 {
@@ -126,6 +131,33 @@ static void compare(void)
 		wrong("count of large pages", large);
 }
 
+static u64 *leaf(gfn_t gfn)
+{
+	u64 *table = ept.root;
+
+	for (int shift = 27; ; shift -= 9) {
+		u64 *entry = &table[gfn >> shift & 511];
+
+		if (!(*entry & VTX_EPT_RWX))
+			return NULL;
+		if (!shift || (*entry & VTX_EPT_LARGE))
+			return entry;
+		table = (u64 *)(*entry & VTX_EPT_ADDR);
+	}
+}
+
+/* The guest uses a page: the CPU sets the flags of its leaf. */
+static void use(unsigned int i, bool write)
+{
+	u64 *entry = leaf(FIRST + i);
+
+	if (!entry || (write && !(*entry & VTX_EPT_W)))
+		return;
+	*entry |= VTX_EPT_A | (write ? VTX_EPT_D : 0);
+	if (write && !(*entry & VTX_EPT_LARGE))
+		written[i] = true;
+}
+
 /* Forget the whole block, as ept.c does with a large page. */
 static void forget(unsigned int block)
 {
@@ -179,6 +211,9 @@ static void map(unsigned int i, u64 phys, u64 rights, unsigned int level)
 				memset(&flat[i], 0, sizeof(flat[i]));
 			else if (!block_empty(block))
 				wrong("a table in use was taken out", FIRST + i);
+			/* fault.c notes the page in place of looking what it held. */
+			if (level == 1 && !large && written[i])
+				bitmap[i / 64] |= 1UL << i % 64;
 			compare();
 			break;
 		case VTX_EPT_NO_SPARE:
@@ -216,20 +251,47 @@ static void fill(unsigned int i, u64 phys, u64 rights)
 	fills += mapped;
 }
 
-static void take(unsigned int first, unsigned int end, bool protect)
+/* Large pages in a range go. Return: there were any. */
+static bool forget_large(unsigned int first, unsigned int end, bool writable_only)
 {
-	bool expect = false, changed;
+	bool any = false;
 
 	for (unsigned int block = 0; block < NR_BLOCKS; block++) {
 		unsigned int from = max(first, block * BLOCK), to = min(end, (block + 1) * BLOCK);
 
 		if (from >= to || !large_at(block))
 			continue;
-		if (protect && !(flat[block * BLOCK].rights & VTX_EPT_W))
+		if (writable_only && !(flat[block * BLOCK].rights & VTX_EPT_W))
 			continue;
 		forget(block);
-		expect = true;
+		any = true;
 	}
+	return any;
+}
+
+/* Each small page that was written to has its bit when nothing is left to ask. */
+static void harvest(unsigned int first, unsigned int end)
+{
+	forget_large(first, end, true);
+	vtx_ept_harvest(&ept, FIRST + first, FIRST + end, &log);
+	for (unsigned int i = first; i < end; i++) {
+		bool bit = bitmap[i / 64] >> i % 64 & 1;
+		u64 *entry = leaf(FIRST + i);
+
+		if (bit != written[i])
+			wrong(bit ? "dirty without a write" : "a write is lost", FIRST + i);
+		written[i] = false;
+		bitmap[i / 64] &= ~(1UL << i % 64);
+		if (entry && !(*entry & VTX_EPT_LARGE) && (*entry & VTX_EPT_D))
+			wrong("still dirty", FIRST + i);
+	}
+	harvests++;
+}
+
+static void take(unsigned int first, unsigned int end, bool protect)
+{
+	bool expect = forget_large(first, end, protect), changed;
+
 	for (unsigned int i = first; i < end; i++) {
 		u64 old = flat[i].rights;
 
@@ -239,13 +301,28 @@ static void take(unsigned int first, unsigned int end, bool protect)
 		expect |= flat[i].rights != old;
 	}
 	if (protect)
-		changed = vtx_ept_protect(&ept, FIRST + first, FIRST + end);
+		changed = vtx_ept_protect(&ept, FIRST + first, FIRST + end, &log);
 	else
-		changed = vtx_ept_zap(&ept, FIRST + first, FIRST + end);
+		changed = vtx_ept_zap(&ept, FIRST + first, FIRST + end, &log);
 	if (changed != expect)
 		wrong("says something else of what it changed", FIRST + first);
 	zaps += !protect;
 	protects += protect;
+}
+
+/* Used once: young once, and young for who only looks until then. */
+static void age(unsigned int i)
+{
+	bool mapped = leaf(FIRST + i);
+
+	use(i, false);
+	if (vtx_ept_young(&ept, FIRST + i) != mapped || vtx_ept_young(&ept, FIRST + i) != mapped)
+		wrong("looking is wrong", FIRST + i);
+	if (vtx_ept_age(&ept, FIRST + i, FIRST + i + 1) != mapped)
+		wrong("used, and not young", FIRST + i);
+	if (vtx_ept_young(&ept, FIRST + i) || vtx_ept_age(&ept, FIRST + i, FIRST + i + 1))
+		wrong("young twice", FIRST + i);
+	ages++;
 }
 
 static void step(unsigned long *seed)
@@ -268,8 +345,16 @@ static void step(unsigned long *seed)
 	case 9 ... 11:
 		map(i, phys + (i & ~(BLOCK - 1U)) * PAGE_SIZE, rights, 2);
 		break;
-	case 12 ... 13:
+	case 12:
 		take(i, end, true);
+		break;
+	case 13:
+		for (unsigned int k = 0; k < 64; k++)
+			use(next_random(seed) % PAGES, next_random(seed) % 2);
+		if (next_random(seed) % 8 == 0)
+			harvest(i, end);
+		else if (next_random(seed) % 8 == 0)
+			age(i);
 		break;
 	case 14:
 		take(i, end, false);
@@ -283,7 +368,7 @@ static void walk(unsigned long steps, unsigned long seed)
 {
 	unsigned long splits;
 
-	if (vtx_ept_init(&ept) || vtx_ept_spare_fill(&spare))
+	if (vtx_ept_init(&ept, true) || vtx_ept_spare_fill(&spare))
 		wrong("out of memory", 0);
 	for (unsigned long i = 0; i < steps && !failures; i++) {
 		step(&seed);
@@ -292,6 +377,7 @@ static void walk(unsigned long steps, unsigned long seed)
 		if (next_random(&seed) % 4 == 0)
 			vtx_ept_spare_fill(&spare);
 	}
+	harvest(0, PAGES);
 	compare();
 	splits = atomic64_read(&vtx_ept_count.splits);
 	vtx_ept_destroy(&ept);
@@ -299,8 +385,8 @@ static void walk(unsigned long steps, unsigned long seed)
 	if (atomic64_read(&vtx_ept_count.large))
 		wrong("large pages are left", atomic64_read(&vtx_ept_count.large));
 	printf("# %lu maps (%lu large, %lu not possible) and %lu around, %lu by way of a flush, %lu splits, "
-	       "%lu zaps, %lu protects\n", maps, larges, refused, fills, flushes, splits, zaps,
-	       protects);
+	       "%lu zaps, %lu protects, %lu harvests, %lu ages\n", maps, larges, refused, fills,
+	       flushes, splits, zaps, protects, harvests, ages);
 	tap_ok(!failures && larges > steps / 100 && flushes > steps / 100 &&
 	       splits > steps / 100, "ept %lu random operations against a flat map", steps);
 	tap_ok(!pages_out, "ept gives all tables back");
@@ -312,7 +398,7 @@ static void geometry(void)
 	static const gfn_t gfns[] = { 0, 1, 511, 512, 513, 1ULL << 18, (1ULL << 27) - 1,
 				      1ULL << 27, (1ULL << 36) - 1, 0x123456789ULL };
 
-	vtx_ept_init(&ept);
+	vtx_ept_init(&ept, true);
 	for (int i = 0; i < sizeof(gfns) / sizeof(gfns[0]); i++) {
 		u64 *table = ept.root;
 
@@ -324,7 +410,7 @@ static void geometry(void)
 		if (table[gfns[i] & 0x1ff] != ((HOST + i * PAGE_SIZE) | 0x73))
 			wrong("another entry", gfns[i]);
 	}
-	if (ept.eptp != ((u64)ept.root | 0x1e))
+	if (ept.eptp != ((u64)ept.root | 0x5e))
 		wrong("EPTP", ept.eptp);
 	vtx_ept_destroy(&ept);
 	vtx_ept_spare_free(&spare);

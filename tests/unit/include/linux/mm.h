@@ -21,6 +21,22 @@ void unit_warn(const char *what);
 void unit_store(u64 *at, u64 value);
 
 #define WARN_ON_ONCE(c) do { if (c) unit_warn(#c); } while (0)
-#define WRITE_ONCE(x, value)	unit_store(&(x), (value))
+static inline u64 xchg(u64 *at, u64 value)
+{
+	u64 old = *at;
+
+	unit_store(at, value);
+	return old;
+}
+
+static inline bool try_cmpxchg(u64 *at, u64 *old, u64 value)
+{
+	if (*at != *old) {
+		*old = *at;
+		return false;
+	}
+	unit_store(at, value);
+	return true;
+}
 
 #endif /* _UNIT_LINUX_MM_H */

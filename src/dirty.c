@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * dirty.c - which pages of a slot the guest has written to
+ *
+ * Each page of a logged slot that the guest can write to without an exit has its
+ * bit set, or gets the dirty flag of its EPT entry set by the CPU. Whoever clears
+ * a bit takes the right to write away, or has collected the flags, and flushes
+ * before he tells the user.
+ */
+#include "dirty.h"
+
+#include <linux/bitops.h>
+#include <linux/errno.h>
+#include <linux/kvm.h>
+#include <linux/mm.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include "memslot.h"
+#include "vtx.h"
+
+/* Bitmap words that are copied to and from the user at a time. */
+#define LOG_WORDS	(PAGE_SIZE / sizeof(unsigned long))
+
+/**
+ * vtx_dirty_watch() - nothing of a slot is dirty from now on
+ * @vm:   the VM
+ * @slot: has a log; the bits in it stay
+ *
+ * Context: may sleep; the slot does not go.
+ */
+void vtx_dirty_watch(struct vtx_vm *vm, const struct vtx_memslot *slot)
+{
+	const struct vtx_ept_log log = { slot->dirty, slot->gfn }, nobody = { NULL };
+	gfn_t gfn = slot->gfn, end = gfn + slot->npages, next;
+
+	for (; gfn < end; gfn = next) {
+		next = min_t(gfn_t, end, gfn + VTX_EPT_PIECE);
+		spin_lock(&vm->ept_lock);
+		if (vtx_ept_has_ad(&vm->ept) ?
+		    vtx_ept_harvest(&vm->ept, gfn, next, &nobody) :
+		    vtx_ept_protect(&vm->ept, gfn, next, &log))
+			vtx_tlb_ept_flush(&vm->tlb);
+		spin_unlock(&vm->ept_lock);
+		cond_resched();
+	}
+}
+
+/**
+ * vtx_dirty_stop_ad() - do without accessed and dirty flags for EPT
+ * @vm: the VM
+ *
+ * For good. vCPUs that enter with the flags enabled go on setting them, which
+ * does no harm: what was written to before is in the log when this returns, and
+ * can't be written to without an exit.
+ *
+ * Context: may sleep.
+ */
+void vtx_dirty_stop_ad(struct vtx_vm *vm)
+{
+	unsigned int i;
+
+	spin_lock(&vm->ept_lock);
+	vm->ept.eptp &= ~VTX_EPTP_AD;
+	spin_unlock(&vm->ept_lock);
+
+	down_read(&vm->map_sem);
+	for (i = 0; i < vm->memmap->n; i++)
+		if (vm->memmap->slot[i].dirty)
+			vtx_dirty_watch(vm, &vm->memmap->slot[i]);
+	up_read(&vm->map_sem);
+}
+
+/*
+ * Clears the bits of @mask that are set from word @at on, and leaves in @mask
+ * which these were; !@clear: leaves them set.
+ */
+static void read_bits(struct vtx_vm *vm, const struct vtx_memslot *slot, u64 at,
+		      unsigned long *mask, unsigned int words, bool clear)
+{
+	const struct vtx_ept_log log = { slot->dirty, slot->gfn };
+	unsigned long *dirty = slot->dirty + at, start, end;
+	u64 gfn = slot->gfn + at * BITS_PER_LONG;
+	u64 last = min_t(u64, gfn + words * BITS_PER_LONG, slot->gfn + slot->npages);
+	bool changed = false, ad;
+	unsigned int i;
+
+	spin_lock(&vm->ept_lock);
+	ad = vtx_ept_has_ad(&vm->ept);
+	if (ad)
+		changed = vtx_ept_harvest(&vm->ept, gfn, last, &log);
+	for (i = 0; i < words; i++) {
+		mask[i] &= dirty[i];
+		if (clear)
+			dirty[i] &= ~mask[i];
+	}
+	if (clear && !ad)
+		for_each_set_bitrange(start, end, mask, words * BITS_PER_LONG)
+			changed |= vtx_ept_protect(&vm->ept, gfn + start, gfn + end, &log);
+	if (changed)
+		vtx_tlb_ept_flush(&vm->tlb);
+	spin_unlock(&vm->ept_lock);
+	cond_resched();
+}
+
+/**
+ * vtx_dirty_get() - KVM_GET_DIRTY_LOG
+ * @vm:   the VM, whose lock is held
+ * @slot: has a log
+ * @user: where to
+ *
+ * Context: may sleep.
+ * Return: 0, -EFAULT, -ENOMEM.
+ */
+int vtx_dirty_get(struct vtx_vm *vm, const struct vtx_memslot *slot,
+		  unsigned long __user *user)
+{
+	u64 words = BITS_TO_LONGS(slot->npages), at;
+	unsigned long *buf;
+	unsigned int n;
+	int r = 0;
+
+	buf = kmalloc_array(LOG_WORDS, sizeof(long), GFP_KERNEL_ACCOUNT);
+	if (!buf)
+		return -ENOMEM;
+	for (at = 0; at < words && !r; at += n) {
+		n = min_t(u64, LOG_WORDS, words - at);
+		memset(buf, 0xff, n * sizeof(long));
+		/* With options, clearing is KVM_CLEAR_DIRTY_LOG's business. */
+		read_bits(vm, slot, at, buf, n, !vm->log_options);
+		if (copy_to_user(user + at, buf, n * sizeof(long)))
+			r = -EFAULT;
+	}
+	kfree(buf);
+	return r;
+}
+
+/**
+ * vtx_dirty_clear() - KVM_CLEAR_DIRTY_LOG
+ * @vm:   the VM, whose lock is held
+ * @slot: has a log
+ * @log:  what the user wants; its first page begins a word
+ *
+ * Context: may sleep.
+ * Return: 0, -EINVAL, -EFAULT, -ENOMEM.
+ */
+int vtx_dirty_clear(struct vtx_vm *vm, const struct vtx_memslot *slot,
+		    const struct kvm_clear_dirty_log *log)
+{
+	unsigned long __user *user = log->dirty_bitmap;
+	u64 words = BITS_TO_LONGS(log->num_pages), at;
+	unsigned long *buf;
+	unsigned int n;
+	int r = 0;
+
+	if (log->first_page > slot->npages || log->num_pages > slot->npages - log->first_page ||
+	    (log->num_pages < slot->npages - log->first_page &&
+	     log->num_pages % BITS_PER_LONG))
+		return -EINVAL;
+	buf = kmalloc_array(LOG_WORDS, sizeof(long), GFP_KERNEL_ACCOUNT);
+	if (!buf)
+		return -ENOMEM;
+	for (at = 0; at < words && !r; at += n) {
+		n = min_t(u64, LOG_WORDS, words - at);
+		if (copy_from_user(buf, user + at, n * sizeof(long)))
+			r = -EFAULT;
+		else
+			read_bits(vm, slot, log->first_page / BITS_PER_LONG + at, buf, n, true);
+	}
+	kfree(buf);
+	return r;
+}
