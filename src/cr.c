@@ -155,6 +155,18 @@ void vtx_cr4_write(struct vtx_vcpu *vcpu, u64 cr4)
 }
 
 /**
+ * vtx_efer_read() - IA32_EFER
+ *
+ * LMA changes with CR0.PG, without an exit; VM exit saves it.
+ *
+ * Return: the value.
+ */
+u64 vtx_efer_read(void)
+{
+	return vmcs_read64(GUEST_IA32_EFER);
+}
+
+/**
  * vtx_efer_write() - load EFER without checks, LMA included
  * @vcpu: the vCPU
  * @efer: the value
@@ -170,7 +182,7 @@ void vtx_efer_write(struct vtx_vcpu *vcpu, u64 efer)
 		entry |= VM_ENTRY_IA32E_MODE;
 	vmcs_write32(VM_ENTRY_CONTROLS, entry);
 	vmcs_write64(GUEST_IA32_EFER, efer);
-	vcpu->efer = efer;
+	vcpu->syscall = efer & EFER_SCE;
 	vtx_tlb_state_changed(&vcpu->tlb);
 }
 
@@ -224,7 +236,7 @@ int vtx_cr0_set(struct vtx_vcpu *vcpu, u64 cr0)
 {
 	u64 old = vtx_cr0_read();
 	u64 cr4 = vtx_cr4_read(vcpu);
-	u64 efer = vcpu->efer;
+	u64 efer = vtx_efer_read();
 	bool cs_l = vmcs_read32(GUEST_CS_AR_BYTES) & VMX_AR_L_MASK;
 
 	if (!vtx_cr0_valid(cr0))
@@ -241,7 +253,7 @@ int vtx_cr0_set(struct vtx_vcpu *vcpu, u64 cr0)
 			vtx_efer_write(vcpu, efer & ~EFER_LMA);
 	}
 	vtx_cr0_write(vcpu, cr0);
-	efer = vcpu->efer;
+	efer = vtx_efer_read();
 	/* SDM vol. 3 "PDPTE Registers": loaded when PG, CD or NW changes. */
 	if (vtx_pae_paging(cr0, cr4, efer) &&
 	    ((cr0 ^ old) & (X86_CR0_PG | X86_CR0_CD | X86_CR0_NW)))
@@ -260,7 +272,7 @@ int vtx_cr4_set(struct vtx_vcpu *vcpu, u64 cr4)
 {
 	u64 old = vtx_cr4_read(vcpu);
 	u64 cr0 = vtx_cr0_read();
-	u64 efer = vcpu->efer;
+	u64 efer = vtx_efer_read();
 	const u64 paging = X86_CR4_PAE | X86_CR4_PSE | X86_CR4_PGE | X86_CR4_SMEP;
 
 	if (cr4 & ~vcpu->cr4_allowed)
@@ -285,7 +297,7 @@ int vtx_cr4_set(struct vtx_vcpu *vcpu, u64 cr4)
  */
 int vtx_efer_set(struct vtx_vcpu *vcpu, u64 efer)
 {
-	u64 old = vcpu->efer;
+	u64 old = vtx_efer_read();
 
 	if (efer & ~vtx_efer_supported())
 		return -EINVAL;
@@ -315,7 +327,7 @@ unsigned int vtx_code_bits(const struct vtx_vcpu *vcpu)
 {
 	u32 ar = vmcs_read32(GUEST_CS_AR_BYTES);
 
-	if ((ar & VMX_AR_L_MASK) && (vcpu->efer & EFER_LMA))
+	if ((ar & VMX_AR_L_MASK) && (vtx_efer_read() & EFER_LMA))
 		return 64;
 	return ar & VMX_AR_DB_MASK ? 32 : 16;
 }

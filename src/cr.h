@@ -29,6 +29,7 @@ u64 vtx_cr0_read(void);
 u64 vtx_cr4_read(const struct vtx_vcpu *vcpu);
 void vtx_cr0_write(struct vtx_vcpu *vcpu, u64 cr0);
 void vtx_cr4_write(struct vtx_vcpu *vcpu, u64 cr4);
+u64 vtx_efer_read(void);
 void vtx_efer_write(struct vtx_vcpu *vcpu, u64 efer);
 void vtx_cr4_update_mask(struct vtx_vcpu *vcpu);
 

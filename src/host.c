@@ -239,7 +239,7 @@ static void load_guest_msrs(struct vtx_vcpu *vcpu, const struct host_cpu *h)
 	vcpu->host.kernel_gs_base = __rdmsr(MSR_KERNEL_GS_BASE);
 	write_kernel_gs_base(vcpu->msrs[VTX_MSR_KERNEL_GS_BASE]);
 	vcpu->host.msrs_loaded = BIT(VTX_MSR_KERNEL_GS_BASE);
-	if (vcpu->efer & EFER_SCE) {
+	if (vcpu->syscall) {
 		load_msr(vcpu, h, VTX_MSR_STAR);
 		load_msr(vcpu, h, VTX_MSR_LSTAR);
 		load_msr(vcpu, h, VTX_MSR_FMASK);
@@ -258,7 +258,7 @@ static void load_guest_msrs(struct vtx_vcpu *vcpu, const struct host_cpu *h)
  */
 void vtx_host_reload_msrs(struct vtx_vcpu *vcpu)
 {
-	unsigned long which = vcpu->efer & EFER_SCE ? BIT(VTX_MSR_STAR) | BIT(VTX_MSR_LSTAR) |
+	unsigned long which = vcpu->syscall ? BIT(VTX_MSR_STAR) | BIT(VTX_MSR_LSTAR) |
 					      BIT(VTX_MSR_FMASK) : 0;
 	unsigned int i;
 

@@ -326,7 +326,7 @@ int vtx_msr_get(struct vtx_vcpu *vcpu, u32 index, u64 *data, bool from_guest)
 		*data = vmcs_read64(GUEST_IA32_PAT);
 		break;
 	case KIND_EFER:
-		*data = vcpu->efer;
+		*data = vtx_efer_read();
 		break;
 	case KIND_HW:
 	case KIND_HW_ADDR:
@@ -566,7 +566,7 @@ int vtx_msr_set(struct vtx_vcpu *vcpu, u32 index, u64 data, bool from_guest)
 			return -EINVAL;
 		/* LMA goes with CR0.PG: KVM_SET_SREGS sets both. */
 		vtx_efer_write(vcpu, (data & ~EFER_LMA) |
-			       (vcpu->efer & EFER_LMA));
+			       (vtx_efer_read() & EFER_LMA));
 		return 0;
 	case KIND_TSC:
 		set_tsc(vcpu, data, from_guest);

@@ -258,7 +258,7 @@ struct vtx_host {
  * @dr6:	[v]
  * @dr7:	[v] as in the VMCS
  * @osxsave:	[v] CR4.OSXSAVE: @xcr0 counts
- * @efer:	[v] IA32_EFER: never changes without an exit
+ * @syscall:	[v] EFER.SCE: the MSRs of SYSCALL count
  * @msrs:	[v] guest values of the swapped MSRs
  * @tsc_offset:	[v] guest TSC - host TSC
  * @tsc_adjust:	[v] IA32_TSC_ADJUST
@@ -307,7 +307,7 @@ struct vtx_vcpu {
 	u64 dr6;
 	u64 dr7;
 	bool osxsave;
-	u64 efer;
+	bool syscall;
 	u64 msrs[VTX_NR_HW_MSRS];
 	u64 tsc_offset;
 	u64 tsc_adjust;

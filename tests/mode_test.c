@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Processor modes and paging: set by the host, changed by the guest itself. */
+#include <linux/kvm_para.h>
+
 #include "kselftest_harness.h"
 #include "lib/vtx_test.h"
 
@@ -42,13 +44,21 @@ TEST_F(vm, guest_tours_all_modes_and_comes_back)
 
 	vm_set_supported_cpuid(&self->m);
 	start_tour(&self->m);
+	ASSERT_EXIT(KVM_EXIT_MMIO, &self->m);
+	EXPECT_EQ(8, self->m.run->mmio.len);
+	memcpy(self->m.run->mmio.data, "12345678", 8);
+	s = vm_sregs(&self->m);
+	EXPECT_EQ(EFER_LME | EFER_LMA | EFER_NX | EFER_SCE, s.efer);
+	vm_set_sregs(&self->m, &s);
 	ASSERT_EXIT(KVM_EXIT_HLT, &self->m);
+	EXPECT_EQ(0, memcmp(&data[10], "12345678", 8));
+	EXPECT_EQ(-KVM_ENOSYS, *(long *)&data[8]);
 	EXPECT_EQ(0x16, data[0]);
 	EXPECT_EQ(0x32, data[1]);
 	EXPECT_EQ(0xc32, data[2]);
 	EXPECT_EQ(0x1122334455667788, *(uint64_t *)&data[4]);
 	EXPECT_EQ(EFER_LME | EFER_LMA, data[3]);
-	EXPECT_EQ(EFER_LME, data[6]);
+	EXPECT_EQ(EFER_LME | EFER_NX | EFER_SCE, data[6]);
 	EXPECT_EQ(0x61, data[7]);
 	s = vm_sregs(&self->m);
 	EXPECT_EQ(0, s.cr0 & (CR0_PE | CR0_PG));
@@ -62,6 +72,7 @@ TEST_F(vm, guest_tours_again_and_again)
 	vm_set_supported_cpuid(&self->m);
 	for (int i = 0; i < 20; i++) {
 		start_tour(&self->m);
+		ASSERT_EXIT(KVM_EXIT_MMIO, &self->m);
 		ASSERT_EXIT(KVM_EXIT_HLT, &self->m);
 		EXPECT_EQ(0x61, ((uint32_t *)(self->m.ram + DATA))[7]);
 	}

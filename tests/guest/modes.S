@@ -40,6 +40,14 @@ GUEST mode_tour, 16
 	mov $0xc0000080, %ecx
 	rdmsr
 	mov %eax, DATA + 12		/* LMA must be seen */
+	or $0x801, %eax
+	wrmsr				/* SCE, NXE; LMA stays */
+	mov $MMIO, %eax
+	mov (%rax), %r15		/* the decoder knows the mode, too */
+	mov %r15, ALIAS + DATA + 40
+	mov $~0, %eax
+	vmcall
+	mov %rax, ALIAS + DATA + 32
 	pushq $SEL_CODE32
 	pushq $AT(3f)
 	lretq
@@ -50,7 +58,7 @@ GUEST mode_tour, 16
 	mov $0xc0000080, %ecx
 	rdmsr
 	mov %eax, DATA + 24		/* LMA must be gone */
-	and $~0x100, %eax
+	xor %eax, %eax
 	wrmsr
 	ljmp $SEL_CODE16, $AT(4f)
 	.code16

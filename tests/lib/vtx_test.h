@@ -41,6 +41,7 @@
 #define CR4_OSXMMEXCPT	(1ULL << 10)
 #define CR4_VMXE	(1ULL << 13)
 #define EFER_SCE	(1ULL << 0)
+#define EFER_NX		(1ULL << 11)
 #define EFER_LME	(1ULL << 8)
 #define EFER_LMA	(1ULL << 10)
 
