@@ -326,9 +326,11 @@ static int map_absent(struct vtx_vcpu *vcpu, const struct place *p, u64 access)
  * @gpa:    where
  * @access: as for vtx_fault_fast()
  *
+ * A page that the hardware has lost gives the process SIGBUS.
+ *
  * Context: may sleep; killable.
  * Return: VTX_FAULT_MAPPED or VTX_FAULT_MMIO; -EFAULT if the process has no
- * such memory, -EHWPOISON, -ENOMEM, -EINTR, -EIO.
+ * such memory, -ENOMEM, -EINTR, -EIO.
  */
 int vtx_fault_slow(struct vtx_vcpu *vcpu, gpa_t gpa, u64 access)
 {
@@ -349,6 +351,11 @@ int vtx_fault_slow(struct vtx_vcpu *vcpu, gpa_t gpa, u64 access)
 		if (r == VTX_FAULT_SLEEP)
 			r = map_absent(vcpu, &p, access);
 	} while (r == VTX_FAULT_SLEEP);
+	if (r == -EHWPOISON) {
+		/* What the process's own access gets, and KVM's users handle. */
+		send_sig_mceerr(BUS_MCEERR_AR, (void __user *)p.hva, PAGE_SHIFT, current);
+		return VTX_FAULT_MAPPED;
+	}
 	/* The guest comes again, signals first. */
 	return r == RACED ? VTX_FAULT_MAPPED : r;
 }

@@ -189,25 +189,8 @@ TEST_F(vm, region_509_slots_work_and_hold_their_own)
 	EXPECT_EQ((n - 1) * 0x1000 + (n - 1) * n / 2, vm_regs(&self->m).rax);
 }
 
-/* The guest reads the 32-bit word at @gpa; exits MMIO where there is a hole. */
-static void start_peek(struct vm *m, uint32_t gpa)
-{
-	struct kvm_regs regs;
-
-	vm_start(m, MODE_PROT, peek);
-	regs = vm_regs(m);
-	regs.rbx = gpa;
-	vm_set_regs(m, &regs);
-}
-
-#define EXPECT_PEEK(value, m, gpa) do {					\
-	start_peek((m), (gpa));						\
-	ASSERT_EXIT(KVM_EXIT_HLT, (m));					\
-	EXPECT_EQ((value), vm_regs(m).rax);				\
-} while (0)
-
 #define EXPECT_HOLE(m, gpa) do {					\
-	start_peek((m), (gpa));						\
+	vm_start_peek((m), (gpa));						\
 	ASSERT_EXIT(KVM_EXIT_MMIO, (m));				\
 	EXPECT_EQ((gpa), (m)->run->mmio.phys_addr);			\
 	vm_finish_io(m);						\
@@ -347,7 +330,7 @@ TEST_F(vm, memory_never_mapped_gives_efault)
 
 	munmap(p, PAGE);
 	ASSERT_EQ(0, vm_set_slot(&self->m, 1, NEW, PAGE, p));
-	start_peek(&self->m, NEW);
+	vm_start_peek(&self->m, NEW);
 	EXPECT_EQ(-EFAULT, vm_run(&self->m));
 	/* The access is still to be made when the page has come. */
 	ASSERT_EQ(p, mmap(p, PAGE, PROT_READ | PROT_WRITE,
@@ -364,7 +347,7 @@ TEST_F(vm, memory_unmapped_while_in_use_gives_efault)
 	ASSERT_EQ(0, vm_set_slot(&self->m, 1, NEW, PAGE, p));
 	EXPECT_PEEK(0, &self->m, NEW);
 	munmap(p, PAGE);
-	start_peek(&self->m, NEW);
+	vm_start_peek(&self->m, NEW);
 	EXPECT_EQ(-EFAULT, vm_run(&self->m));
 }
 

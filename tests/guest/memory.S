@@ -17,6 +17,11 @@ GUEST poke, 32
 	hlt
 END poke
 
+GUEST poke64, 64
+	mov %rax, (%rbx)
+	hlt
+END poke64
+
 /* Adds up the first words of ecx pages, two pages apart. */
 GUEST sum_pages, 32
 	xor %eax, %eax

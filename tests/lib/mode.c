@@ -250,3 +250,14 @@ void vm_enter(struct vm *vm, enum mode mode, int cpl)
 	vm_set_sregs(vm, &s);
 	vm_set_regs(vm, &regs);
 }
+
+/* The guest reads the 32-bit word at @gpa; exits MMIO where there is a hole. */
+void vm_start_peek(struct vm *vm, uint32_t gpa)
+{
+	struct kvm_regs regs;
+
+	vm_start(vm, MODE_PROT, peek);
+	regs = vm_regs(vm);
+	regs.rbx = gpa;
+	vm_set_regs(vm, &regs);
+}

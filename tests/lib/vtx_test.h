@@ -98,6 +98,7 @@ void vm_finish_io(struct vm *vm);
 
 /* lib/mode.c */
 void vm_enter(struct vm *vm, enum mode mode, int cpl);
+void vm_start_peek(struct vm *vm, uint32_t gpa);
 
 /* lib/cell.c: the single instructions of guest/insn.S */
 #define DONE -1			/* the cell ran to its end */
@@ -123,6 +124,12 @@ int run_cell(struct vm *m, int index, struct trap *trap);
 	ASSERT_EQ(0, vm_run(vm));					\
 	ASSERT_EQ((reason), (int)(vm)->run->exit_reason)		\
 		vm_dump(vm);						\
+} while (0)
+
+#define EXPECT_PEEK(value, m, gpa) do {					\
+	vm_start_peek((m), (gpa));					\
+	ASSERT_EXIT(KVM_EXIT_HLT, (m));					\
+	EXPECT_EQ((value), vm_regs(m).rax);				\
 } while (0)
 
 /* One name after the other of a list of unsigned long. */
