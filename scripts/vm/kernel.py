@@ -5,6 +5,7 @@ Nothing is installed on the machine: packages are downloaded by their exact
 name and unpacked under build/cache.
 """
 
+import contextlib
 import fcntl
 import glob
 import os
@@ -99,40 +100,59 @@ def known(package):
     return package in shown.stdout.split()
 
 
+@contextlib.contextmanager
+def locked(cache):
+    """Machines start side by side: one at a time changes the cache."""
+    with open(os.path.join(cache, "lock"), "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def fetch(package, cache):
+    """The file comes into the cache whole or not at all."""
+    with tempfile.TemporaryDirectory(dir=cache) as fresh:
+        subprocess.run(["apt-get", "-qq", "-o", "APT::Sandbox::User=root",
+                        "download", package], cwd=fresh, check=False)
+        for path in glob.glob(os.path.join(fresh, f"{package}_*.deb")):
+            os.rename(path, os.path.join(cache, os.path.basename(path)))
+
+
 def download(package, cache):
     """The one file PACKAGE_*.deb in the cache, fetched by its exact name."""
-    found = glob.glob(os.path.join(cache, f"{package}_*.deb"))
-    if not found and known(package):
-        with tempfile.TemporaryDirectory(dir=cache) as fresh:
-            subprocess.run(["apt-get", "-qq", "-o", "APT::Sandbox::User=root",
-                            "download", package], cwd=fresh,
-                           check=False)
-            for path in glob.glob(os.path.join(fresh, f"{package}_*.deb")):
-                os.rename(path, os.path.join(cache, os.path.basename(path)))
-        found = glob.glob(os.path.join(cache, f"{package}_*.deb"))
+    with locked(cache):
+        pattern = os.path.join(cache, f"{package}_*.deb")
+        found = glob.glob(pattern)
+        if not found and known(package):
+            fetch(package, cache)
+            found = glob.glob(pattern)
     if not found:
         raise KernelError(f"apt has no {package}, or could not download it")
     return max(found, key=os.path.getmtime)
+
+
+def unpack_into(root, deb, part):
+    """Part of a package becomes the directory root, whole or not at all."""
+    fresh = tempfile.mkdtemp(dir=os.path.dirname(root))
+    try:
+        with subprocess.Popen(["dpkg", "--fsys-tarfile", deb],
+                              stdout=subprocess.PIPE) as package:
+            subprocess.run(["tar", "-x", "-C", fresh, f"./{part}"],
+                           stdin=package.stdout, check=True)
+        for path in glob.glob(os.path.join(fresh, "**/*.ko"), recursive=True):
+            os.rename(path, path + KEPT)
+        os.chmod(fresh, 0o755)
+        os.rename(fresh, root)
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
 
 
 def unpack(deb, cache, part):
     """The directory that holds part ("boot") of a package, unpacked once."""
     name = os.path.splitext(os.path.basename(deb))[0]
     root = os.path.join(cache, f"{name}-{part}")
-    if not os.path.isdir(root):
-        fresh = tempfile.mkdtemp(dir=cache)
-        try:
-            with subprocess.Popen(["dpkg", "--fsys-tarfile", deb],
-                                  stdout=subprocess.PIPE) as package:
-                subprocess.run(["tar", "-x", "-C", fresh, f"./{part}"],
-                               stdin=package.stdout, check=True)
-            for path in glob.glob(os.path.join(fresh, "**/*.ko"),
-                                  recursive=True):
-                os.rename(path, path + KEPT)
-            os.chmod(fresh, 0o755)
-            os.rename(fresh, root)
-        finally:
-            shutil.rmtree(fresh, ignore_errors=True)
+    with locked(cache):
+        if not os.path.isdir(root):
+            unpack_into(root, deb, part)
     return root
 
 
@@ -153,10 +173,7 @@ def find(spec, module, cache):
             raise KernelError(f"no kernel {spec}")
         if not spec.endswith(".deb"):
             return Kernel(image_version(spec), spec)
-    with open(os.path.join(cache, "lock"), "w", encoding="ascii") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if spec and spec.endswith(".deb"):
-            return from_package(spec, cache)
-        version = spec or (module_version(module) if module
-                           else stock_version())
-        return from_package(download(f"linux-image-{version}", cache), cache)
+    if spec and spec.endswith(".deb"):
+        return from_package(spec, cache)
+    version = spec or (module_version(module) if module else stock_version())
+    return from_package(download(f"linux-image-{version}", cache), cache)

@@ -4,7 +4,7 @@
 # and lets it go on to its shell.
 #
 # usage: tests/clients/qemu_gdb.sh [-h]
-# needs: Debian packages qemu-system-x86, seabios and and the network; vtx.ko built
+# needs: Debian packages qemu-system-x86, seabios and the network; vtx.ko built
 # exit status: 0 passed, 1 failed
 set -euo pipefail
 # shellcheck source=tests/clients/lib.sh
