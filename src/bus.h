@@ -2,6 +2,7 @@
 #ifndef _VTX_BUS_H
 #define _VTX_BUS_H
 
+#include <linux/compiler.h>
 #include <linux/kvm.h>
 #include <linux/list.h>
 #include <linux/spinlock.h>
@@ -36,7 +37,7 @@ bool __vtx_bus_write(struct vtx_bus *bus, bool pio, u64 addr, u32 len, u64 value
 static inline bool vtx_bus_write(struct vtx_bus *bus, bool pio, u64 addr, u32 len,
 				 u64 value)
 {
-	if (likely(list_empty(&bus->ioeventfds) && list_empty(&bus->zones)))
+	if (likely(!(READ_ONCE(bus->nr_ioeventfds) | READ_ONCE(bus->nr_zones))))
 		return false;
 	return __vtx_bus_write(bus, pio, addr, len, value);
 }

@@ -18,8 +18,6 @@
 #include "vmx_insn.h"
 #include "vtx.h"
 
-#define BLOCKED_STI_MOVSS (GUEST_INTR_STATE_STI | GUEST_INTR_STATE_MOV_SS)
-
 /* SDM vol. 3 table "Interrupt and Exception Classes". */
 static bool contributory(u8 vector)
 {
@@ -201,8 +199,8 @@ static noinline void retire_rare(struct vtx_vcpu *vcpu, u32 blocked,
 {
 	if (wrapped)
 		vmcs_writel(GUEST_RIP, vtx_wrapped_rip(vcpu, vmcs_readl(GUEST_RIP)));
-	if (blocked & BLOCKED_STI_MOVSS)
-		vmcs_write32(GUEST_INTERRUPTIBILITY_INFO, blocked & ~BLOCKED_STI_MOVSS);
+	if (blocked & VTX_BLOCKED_STI_MOVSS)
+		vmcs_write32(GUEST_INTERRUPTIBILITY_INFO, blocked & ~VTX_BLOCKED_STI_MOVSS);
 	if (rflags & X86_EFLAGS_RF)
 		vmcs_writel(GUEST_RFLAGS, rflags & ~X86_EFLAGS_RF);
 	/* The monitor trap flag does not count instructions that we execute. */
@@ -216,7 +214,7 @@ static __always_inline void retire(struct vtx_vcpu *vcpu, u64 rip, bool wrapped)
 	unsigned long rflags = vmcs_readl(GUEST_RFLAGS);
 
 	vmcs_writel(GUEST_RIP, rip);
-	if (unlikely((blocked & BLOCKED_STI_MOVSS) | vcpu->event.debug | wrapped |
+	if (unlikely((blocked & VTX_BLOCKED_STI_MOVSS) | vcpu->event.debug | wrapped |
 		     (rflags & (X86_EFLAGS_RF | X86_EFLAGS_TF))))
 		retire_rare(vcpu, blocked, rflags, wrapped);
 }
@@ -300,20 +298,6 @@ void vtx_event_unwind(struct vtx_event *e)
 	e->info = 0;
 }
 
-/**
- * vtx_event_irq_allowed() - could an external interrupt be injected now?
- * @vcpu:   the vCPU; VMCS current
- * @rflags: its RFLAGS
- *
- * Return: true if IF is set, no STI or MOV SS shadow, nothing else queued.
- */
-bool vtx_event_irq_allowed(const struct vtx_vcpu *vcpu, unsigned long rflags)
-{
-	return (rflags & X86_EFLAGS_IF) && !vcpu->event.info && !vcpu->event.irq &&
-	       !(vcpu->event.debug & KVM_GUESTDBG_BLOCKIRQ) &&
-	       !(vmcs_read32(GUEST_INTERRUPTIBILITY_INFO) & BLOCKED_STI_MOVSS);
-}
-
 /* Turn what waits into an event if the guest can take it now. */
 static void take_waiting(struct vtx_event *e)
 {
@@ -325,10 +309,10 @@ static void take_waiting(struct vtx_event *e)
 	 */
 	if (vmcs_readl(GUEST_PENDING_DBG_EXCEPTIONS) & (VTX_DR6_BS | BIT(12)))
 		return;
-	if (e->nmi && !(blocked & (BLOCKED_STI_MOVSS | GUEST_INTR_STATE_NMI))) {
+	if (e->nmi && !(blocked & (VTX_BLOCKED_STI_MOVSS | GUEST_INTR_STATE_NMI))) {
 		e->nmi = false;
 		e->info = X86_TRAP_NMI | INTR_TYPE_NMI_INTR | INTR_INFO_VALID_MASK;
-	} else if (e->irq && !(blocked & BLOCKED_STI_MOVSS) &&
+	} else if (e->irq && !(blocked & VTX_BLOCKED_STI_MOVSS) &&
 		   (vmcs_readl(GUEST_RFLAGS) & X86_EFLAGS_IF)) {
 		e->info = (u8)e->irq | INTR_TYPE_EXT_INTR | INTR_INFO_VALID_MASK;
 		e->irq = 0;
@@ -354,8 +338,8 @@ static void step_by_tf(struct vtx_vcpu *vcpu)
 	unsigned long rflags = vmcs_readl(GUEST_RFLAGS);
 	u32 blocked = vmcs_read32(GUEST_INTERRUPTIBILITY_INFO);
 
-	if (blocked & BLOCKED_STI_MOVSS)
-		vmcs_write32(GUEST_INTERRUPTIBILITY_INFO, blocked & ~BLOCKED_STI_MOVSS);
+	if (blocked & VTX_BLOCKED_STI_MOVSS)
+		vmcs_write32(GUEST_INTERRUPTIBILITY_INFO, blocked & ~VTX_BLOCKED_STI_MOVSS);
 	if (rflags & X86_EFLAGS_TF)
 		return;
 	vmcs_writel(GUEST_RFLAGS, rflags | X86_EFLAGS_TF);

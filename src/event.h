@@ -4,9 +4,14 @@
 
 #include <linux/types.h>
 
+#include <asm/processor-flags.h>
 #include <asm/trapnr.h>
 
+#include "vmx_insn.h"
 #include "vtx.h"
+
+/* Nothing is delivered in the shadow of STI, MOV SS or POP SS. */
+#define VTX_BLOCKED_STI_MOVSS	(GUEST_INTR_STATE_STI | GUEST_INTR_STATE_MOV_SS)
 
 void vtx_queue_exception(struct vtx_vcpu *vcpu, u8 vector);
 void vtx_queue_exception_error(struct vtx_vcpu *vcpu, u8 vector, u32 error);
@@ -25,7 +30,6 @@ int vtx_skip_insn(struct vtx_vcpu *vcpu);
 void vtx_event_save_vectoring(struct vtx_vcpu *vcpu, u32 idt_info);
 void vtx_event_unwind(struct vtx_event *e);
 void vtx_event_prepare(struct vtx_vcpu *vcpu);
-bool vtx_event_irq_allowed(const struct vtx_vcpu *vcpu, unsigned long rflags);
 
 /*
  * The address of the next instruction; VMCS current. SDM vol. 3 "Checks on Guest
@@ -38,6 +42,20 @@ static inline u64 vtx_next_rip(const struct vtx_vcpu *vcpu, u64 rip, u32 len)
 
 	/* Only then can the mode matter. */
 	return likely(!((next ^ rip) >> 32)) ? next : vtx_wrapped_rip(vcpu, next);
+}
+
+/**
+ * vtx_event_irq_allowed() - could an external interrupt be injected now?
+ * @vcpu:   the vCPU; VMCS current
+ * @rflags: its RFLAGS
+ *
+ * Return: true if IF is set, no STI or MOV SS shadow, nothing else queued.
+ */
+static inline bool vtx_event_irq_allowed(const struct vtx_vcpu *vcpu, unsigned long rflags)
+{
+	return (rflags & X86_EFLAGS_IF) && !vcpu->event.info && !vcpu->event.irq &&
+	       !(vcpu->event.debug & KVM_GUESTDBG_BLOCKIRQ) &&
+	       !(vmcs_read32(GUEST_INTERRUPTIBILITY_INFO) & VTX_BLOCKED_STI_MOVSS);
 }
 
 /* Does VM entry need vtx_event_prepare()? Mostly not, hence one branch. */

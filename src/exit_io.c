@@ -33,20 +33,15 @@
 #define QUAL_REP	BIT(5)
 #define QUAL_PORT(q)	((q) >> 16 & 0xffff)
 
-static void *pio_data(struct vtx_vcpu *vcpu)
-{
-	return page_address(vcpu->pages[KVM_PIO_PAGE_OFFSET]);
-}
-
-static int to_user(struct vtx_vcpu *vcpu, u64 qual)
+static __always_inline int to_user(struct vtx_vcpu *vcpu, u64 qual, u32 count)
 {
 	struct kvm_run *run = vcpu->run;
 
 	run->exit_reason = KVM_EXIT_IO;
 	run->io.direction = qual & QUAL_IN ? KVM_EXIT_IO_IN : KVM_EXIT_IO_OUT;
-	run->io.size = vcpu->pio.size;
+	run->io.size = QUAL_SIZE(qual);
 	run->io.port = QUAL_PORT(qual);
-	run->io.count = vcpu->pio.count;
+	run->io.count = count;
 	run->io.data_offset = KVM_PIO_PAGE_OFFSET * PAGE_SIZE;
 	return VTX_TO_USER;
 }
@@ -55,7 +50,7 @@ static int to_user(struct vtx_vcpu *vcpu, u64 qual)
  * vtx_pio_exit() - IN, OUT; the string forms are left to the slow handler
  * @vcpu: the vCPU; VMCS current since the exit
  *
- * Return: VTX_TO_USER or VTX_SLOW; VTX_RESUME: an ioeventfd took it.
+ * Return: VTX_TO_USER or VTX_SLOW; VTX_AROUND: an ioeventfd took it.
  */
 int vtx_pio_exit(struct vtx_vcpu *vcpu)
 {
@@ -67,19 +62,19 @@ int vtx_pio_exit(struct vtx_vcpu *vcpu)
 	pio->rip = vmcs_readl(GUEST_RIP);
 	pio->next_rip = vtx_next_rip(vcpu, pio->rip, vmcs_read32(VM_EXIT_INSTRUCTION_LEN));
 	pio->size = QUAL_SIZE(qual);
-	pio->count = 1;
 	pio->in = qual & QUAL_IN;
 	if (!pio->in) {
 		u32 value = (u32)vcpu->regs[VTX_RAX] & (u32)(~0U >> (32 - 8 * pio->size));
 
 		if (vtx_bus_write(&vcpu->vm->bus, true, QUAL_PORT(qual), pio->size, value)) {
 			vtx_retire(vcpu, pio->next_rip);
-			return VTX_RESUME;
+			/* Who was woken may want this CPU, and sends no IPI to it. */
+			return VTX_AROUND;
 		}
-		memcpy(pio_data(vcpu), &vcpu->regs[VTX_RAX], 4);
+		*(u32 *)vcpu->pio_data = vcpu->regs[VTX_RAX];
 	}
 	vcpu->pending = VTX_IO_PIO;
-	return to_user(vcpu, qual);
+	return to_user(vcpu, qual, 1);
 }
 
 static u64 reg_mask(unsigned int addr_size)
@@ -118,7 +113,7 @@ static u32 batch(const struct vtx_pio *pio, u64 offset, u64 left, bool down)
 static void reverse(struct vtx_vcpu *vcpu)
 {
 	const struct vtx_pio *pio = &vcpu->pio;
-	u8 *low = pio_data(vcpu), *high = low + (pio->count - 1) * pio->size;
+	u8 *low = vcpu->pio_data, *high = low + (pio->count - 1) * pio->size;
 	unsigned int i;
 
 	for (; low < high; low += pio->size, high -= pio->size)
@@ -142,7 +137,7 @@ static int touch_operand(struct vtx_vcpu *vcpu, const struct vtx_gwalk *w)
 
 	if (pio->in)
 		return vtx_gva_check_write(vcpu, w, pio->gva, len);
-	r = vtx_gva_read(vcpu, w, pio->gva, pio_data(vcpu), len, 0);
+	r = vtx_gva_read(vcpu, w, pio->gva, vcpu->pio_data, len, 0);
 	if (!r && pio->down)
 		reverse(vcpu);
 	return r;
@@ -206,7 +201,7 @@ int vtx_pio_exit_string(struct vtx_vcpu *vcpu)
 	if (r)
 		return string_fault(vcpu, r);
 	vcpu->pending = VTX_IO_STRING;
-	return to_user(vcpu, qual);
+	return to_user(vcpu, qual, pio->count);
 }
 
 static void retire_string(struct vtx_vcpu *vcpu)
@@ -233,7 +228,7 @@ static void retire_single(struct vtx_vcpu *vcpu)
 		u64 *rax = &vcpu->regs[VTX_RAX];
 		u32 data = 0;
 
-		memcpy(&data, pio_data(vcpu), pio->size);
+		memcpy(&data, vcpu->pio_data, pio->size);
 		if (pio->size == 4)
 			*rax = data;
 		else
@@ -246,15 +241,20 @@ static noinline int complete_string(struct vtx_vcpu *vcpu)
 {
 	const struct vtx_pio *pio = &vcpu->pio;
 	struct vtx_gwalk w;
+	bool moved;
 	int r;
 
+	vtx_vcpu_load(vcpu);
+	moved = vmcs_readl(GUEST_RIP) != pio->rip;
+	if (!moved && pio->in)
+		vtx_gwalk_init(vcpu, &w);
+	vtx_vcpu_put(vcpu);
+	if (moved)
+		return VTX_RESUME;
 	if (pio->in) {
 		if (pio->down)
 			reverse(vcpu);
-		vtx_vcpu_load(vcpu);
-		vtx_gwalk_init(vcpu, &w);
-		vtx_vcpu_put(vcpu);
-		r = vtx_gva_write(vcpu, &w, pio->gva, pio_data(vcpu),
+		r = vtx_gva_write(vcpu, &w, pio->gva, vcpu->pio_data,
 				  pio->count * pio->size);
 		if (r)
 			return string_fault(vcpu, r);
@@ -275,13 +275,13 @@ static noinline int complete_string(struct vtx_vcpu *vcpu)
 int vtx_pio_complete(struct vtx_vcpu *vcpu)
 {
 	bool single = vcpu->pending == VTX_IO_PIO;
-	bool moved;
 
 	vcpu->pending = VTX_IO_NONE;
+	if (unlikely(!single))
+		return complete_string(vcpu);
 	vtx_vcpu_load(vcpu);
-	moved = vmcs_readl(GUEST_RIP) != vcpu->pio.rip;
-	if (likely(!moved && single))
+	if (likely(vmcs_readl(GUEST_RIP) == vcpu->pio.rip))
 		retire_single(vcpu);
 	vtx_vcpu_put(vcpu);
-	return likely(single) || moved ? VTX_RESUME : complete_string(vcpu);
+	return VTX_RESUME;
 }

@@ -2,10 +2,16 @@
 /*
  * host.c - host state that a run borrows and gives back
  *
- * Two pairs. vtx_host_enter()/vtx_host_leave() bracket a stay in the run loop
- * (preemption off all the way): FPU, MSRs that only user mode needs, segment
- * registers, descriptor-table limits. vtx_host_before_entry()/_after_exit()
- * bracket one VM entry (IRQs off): what interrupt handlers must not see.
+ * vtx_host_enter()/vtx_host_leave() bracket a stay in the run loop (preemption
+ * off all the way, IRQs off at both ends): FPU, MSRs that only user mode needs,
+ * segment registers, descriptor-table limits; and with them, what interrupt
+ * handlers must not see. That alone is given back and borrowed again where IRQs
+ * come on within the stay: vtx_host_irqs_on()/_irqs_off().
+ *
+ * The FPU has two owners besides the guest. As long as IRQs are off nobody can
+ * notice that its registers hold something else: they are put aside and back
+ * here. Before IRQs come on the kernel must know, since soft interrupts may use
+ * the FPU, too: from then on the stay is a kernel_fpu_begin() section.
  *
  * What VM exit does to the host: SDM vol. 3 "Loading Host State".
  */
@@ -24,6 +30,7 @@
 #include <asm/fsgsbase.h>
 #include <asm/hardirq.h>
 #include <asm/msr.h>
+#include <asm/perf_event.h>
 #include <asm/tlbflush.h>
 #include <asm/vmx.h>
 
@@ -39,17 +46,23 @@ static u64 host_xcr0 __ro_after_init;
 static u64 fpu_mask __ro_after_init;
 static unsigned int fpu_size __ro_after_init;
 static struct kmem_cache *fpu_cache;
+static void __percpu *host_fpu;		/* the host's registers, IRQs off */
 
-/* L1TF: how the L1 data cache is emptied before VM entry. */
+/* L1TF: empty the L1 data cache before every VM entry, see host.h. */
+bool vtx_l1d_flush_always __ro_after_init;
+
+/* How it is emptied. */
 static enum {
 	L1D_FLUSH_NONE,
 	L1D_FLUSH_MSR,
 	L1D_FLUSH_FILL,
 } l1d_flush __ro_after_init;
-static bool l1d_flush_always __ro_after_init;
 static void *l1d_fill_pages;
 
 #define L1D_FILL_ORDER	4	/* 64 KBytes: more than any L1D */
+
+/* With old microcode a PEBS write can come after VM entry. */
+static bool pebs_overshoots __ro_after_init;
 
 static const u32 hw_msrs[VTX_NR_HW_MSRS] = {
 	[VTX_MSR_STAR] = MSR_STAR,
@@ -70,6 +83,7 @@ static DEFINE_PER_CPU(struct host_cpu, host_cpu);
 
 static int l1d_setup(void)
 {
+	unsigned int i;
 	u64 cap = 0;
 
 	if (!boot_cpu_has_bug(X86_BUG_L1TF) ||
@@ -81,7 +95,7 @@ static int l1d_setup(void)
 		return 0;
 	if (cpu_smt_possible())
 		pr_warn("L1TF: SMT is on, a guest can read what a sibling CPU has in the L1D\n");
-	l1d_flush_always = l1tf_mitigation >= L1TF_MITIGATION_FULL;
+	vtx_l1d_flush_always = l1tf_mitigation >= L1TF_MITIGATION_FULL;
 	if (boot_cpu_has(X86_FEATURE_FLUSH_L1D)) {
 		l1d_flush = L1D_FLUSH_MSR;
 		return 0;
@@ -90,6 +104,9 @@ static int l1d_setup(void)
 						  L1D_FILL_ORDER);
 	if (!l1d_fill_pages)
 		return -ENOMEM;
+	/* Equal pages could be one page: a hypervisor below may merge them. */
+	for (i = 0; i < 1U << L1D_FILL_ORDER; i++)
+		memset(l1d_fill_pages + i * PAGE_SIZE, i + 1, PAGE_SIZE);
 	l1d_flush = L1D_FLUSH_FILL;
 	return 0;
 }
@@ -101,7 +118,9 @@ static int l1d_setup(void)
  */
 int __init vtx_host_setup(void)
 {
+	const struct perf_guest_switch_msr *msr;
 	u32 eax, ebx, ecx, edx;
+	int n;
 
 	fpu_size = 512;
 	if (boot_cpu_has(X86_FEATURE_XSAVE)) {
@@ -115,10 +134,15 @@ int __init vtx_host_setup(void)
 					       SLAB_ACCOUNT, 0, fpu_size, NULL);
 	if (!fpu_cache)
 		return -ENOMEM;
-	if (l1d_setup()) {
+	host_fpu = __alloc_percpu(fpu_size, 64);
+	if (!host_fpu || l1d_setup()) {
+		free_percpu(host_fpu);
 		kmem_cache_destroy(fpu_cache);
 		return -ENOMEM;
 	}
+	/* Whether the kernel's own perf knows of it, and wants KVM to see to it. */
+	for (msr = perf_guest_get_msrs(&n, NULL); n; n--)
+		pebs_overshoots |= msr[n - 1].msr == MSR_IA32_PEBS_ENABLE;
 	return 0;
 }
 
@@ -126,6 +150,7 @@ int __init vtx_host_setup(void)
 void vtx_host_cleanup(void)
 {
 	free_pages((unsigned long)l1d_fill_pages, L1D_FILL_ORDER);
+	free_percpu(host_fpu);
 	kmem_cache_destroy(fpu_cache);
 }
 
@@ -180,25 +205,55 @@ void vtx_fpu_free(struct vtx_vcpu *vcpu)
 		kmem_cache_free(fpu_cache, vcpu->fpu);
 }
 
-static void save_guest_fpu(struct vtx_vcpu *vcpu)
+/*
+ * What the guest can change, no more: PKRU and AMX's tiles stay where they are.
+ * XSAVE and not XSAVEOPT, whose shortcut knows one area per set of registers.
+ */
+static __always_inline void save_fpu(void *area)
 {
-	if (host_xcr0)
-		asm volatile("xsave64 (%0)" : : "r"(vcpu->fpu),
+	if (static_cpu_has(X86_FEATURE_XSAVE))
+		asm volatile("xsave64 (%0)" : : "r"(area),
 			     "a"((u32)fpu_mask), "d"((u32)(fpu_mask >> 32)) : "memory");
 	else
-		asm volatile("fxsave64 (%0)" : : "r"(vcpu->fpu) : "memory");
+		asm volatile("fxsave64 (%0)" : : "r"(area) : "memory");
 }
 
 /* The area may hold what KVM_SET_FPU wrote; a fault leaves the old state. */
-static void load_guest_fpu(struct vtx_vcpu *vcpu)
+static __always_inline void load_fpu(const void *area)
 {
-	if (host_xcr0)
+	if (static_cpu_has(X86_FEATURE_XSAVE))
 		asm volatile("1: xrstor64 (%0)\n2:" _ASM_EXTABLE(1b, 2b)
-			     : : "r"(vcpu->fpu), "a"((u32)fpu_mask),
+			     : : "r"(area), "a"((u32)fpu_mask),
 			     "d"((u32)(fpu_mask >> 32)) : "memory");
 	else
 		asm volatile("1: fxrstor64 (%0)\n2:" _ASM_EXTABLE(1b, 2b)
-			     : : "r"(vcpu->fpu) : "memory");
+			     : : "r"(area) : "memory");
+}
+
+static __always_inline void borrow_fpu(struct vtx_vcpu *vcpu)
+{
+	save_fpu(this_cpu_ptr(host_fpu));
+	load_fpu(vcpu->fpu);
+}
+
+static __always_inline void return_fpu(struct vtx_vcpu *vcpu)
+{
+	save_fpu(vcpu->fpu);
+	if (unlikely(vcpu->host.fpu_section)) {
+		vcpu->host.fpu_section = false;
+		kernel_fpu_end();
+	} else {
+		load_fpu(this_cpu_ptr(host_fpu));
+	}
+}
+
+/* IRQs off. From the one way of borrowing to the other. */
+static void enter_fpu_section(struct vtx_vcpu *vcpu)
+{
+	return_fpu(vcpu);
+	kernel_fpu_begin_mask(0);
+	vcpu->host.fpu_section = true;
+	load_fpu(vcpu->fpu);
 }
 
 static noinline void learn_host_cpu(struct host_cpu *h)
@@ -326,6 +381,12 @@ static noinline void restore_selectors(struct vtx_host *host)
 	}
 }
 
+/* The task has an I/O bitmap by ioperm(): TR is loaded anew, here and now. */
+static noinline void reload_tr(void)
+{
+	invalidate_tss_limit();
+}
+
 /* Each VM exit sets the limits of GDTR and IDTR to FFFFH. */
 static void restore_segments(struct vtx_host *host)
 {
@@ -334,44 +395,13 @@ static void restore_segments(struct vtx_host *host)
 	native_load_gdt(&h->gdt);
 	native_load_idt(&h->idt);
 	/* TR's limit is 67H now: too small for the I/O bitmap of ioperm(). */
-	invalidate_tss_limit();
+	if (unlikely(test_thread_flag(TIF_IO_BITMAP)))
+		reload_tr();
+	else
+		this_cpu_write(__tss_limit_invalid, true);
 	if (unlikely(host->fs_sel | host->gs_sel | host->ds_sel | host->es_sel |
 		     host->ldt_sel))
 		restore_selectors(host);
-}
-
-/**
- * vtx_host_enter() - put the host's state aside for a stay in the run loop
- * @vcpu: the vCPU, whose VMCS is current
- *
- * Context: preemption off, IRQs on. No FPU, no sleeping, no return to user
- * mode until vtx_host_leave().
- */
-void vtx_host_enter(struct vtx_vcpu *vcpu)
-{
-	struct host_cpu *h = this_cpu_ptr(&host_cpu);
-
-	if (unlikely(!h->known))
-		learn_host_cpu(h);
-	kernel_fpu_begin_mask(0);
-	load_guest_fpu(vcpu);
-	save_segments(&vcpu->host);
-	load_guest_msrs(vcpu, h);
-	vcpu->l1d_flush = true;
-}
-
-/**
- * vtx_host_leave() - give back what vtx_host_enter() put aside
- * @vcpu: the vCPU
- *
- * Context: as vtx_host_enter(), on the same CPU.
- */
-void vtx_host_leave(struct vtx_vcpu *vcpu)
-{
-	load_host_msrs(vcpu);
-	restore_segments(&vcpu->host);
-	save_guest_fpu(vcpu);
-	kernel_fpu_end();
 }
 
 /* Reads more than the L1D holds, page by page first so that no walk remains. */
@@ -394,7 +424,7 @@ static noinline void l1d_fill(void)
  */
 static void flush_l1d(struct vtx_vcpu *vcpu)
 {
-	bool due = l1d_flush_always || vcpu->l1d_flush;
+	bool due = vtx_l1d_flush_always || vcpu->l1d_flush;
 
 	if (kvm_get_cpu_l1tf_flush_l1d()) {
 		kvm_clear_cpu_l1tf_flush_l1d();
@@ -410,7 +440,7 @@ static void flush_l1d(struct vtx_vcpu *vcpu)
 }
 
 /* CR3 follows the task's TLB state, CR4 what perf and prctl ask for. */
-static void refresh_host_fields(struct vtx_vmcs *vmcs)
+static __always_inline void refresh_host_fields(struct vtx_vmcs *vmcs)
 {
 	unsigned long cr3 = __read_cr3();
 	unsigned long cr4 = __read_cr4();
@@ -443,24 +473,16 @@ static void load_guest_debugregs(struct vtx_vcpu *vcpu)
 	set_debugreg(vcpu->debug.db[3], 3);
 }
 
-/**
- * vtx_host_straight() - may VM entries follow one another without
- * vtx_host_before_entry() in between, as long as IRQs are off?
- *
- * Return: false if the L1D has to be flushed at every one.
- */
-bool vtx_host_straight(void)
+/* A record that is written late would land in the guest's memory. */
+static noinline void stop_pebs(struct vtx_vcpu *vcpu)
 {
-	return !l1d_flush_always;
+	rdmsrl(MSR_IA32_PEBS_ENABLE, vcpu->host.pebs);
+	if (vcpu->host.pebs)
+		wrmsrl(MSR_IA32_PEBS_ENABLE, 0);
 }
 
-/**
- * vtx_host_before_entry() - the last changes of host state before VM entry
- * @vcpu: the vCPU
- *
- * Context: IRQs off until vtx_host_after_exit().
- */
-void vtx_host_before_entry(struct vtx_vcpu *vcpu)
+/* What interrupt handlers must not see: IRQs off until give_back(). */
+static __always_inline void lend(struct vtx_vcpu *vcpu)
 {
 	/* perf changes it by IPI. */
 	vcpu->host.debugctl = __rdmsr(MSR_IA32_DEBUGCTLMSR);
@@ -470,25 +492,87 @@ void vtx_host_before_entry(struct vtx_vcpu *vcpu)
 	vcpu->host.xcr0_lent = vcpu->osxsave && vcpu->xcr0 != host_xcr0;
 	if (vcpu->host.xcr0_lent)
 		xsetbv(XCR_XFEATURE_ENABLED_MASK, vcpu->xcr0);
+	if (unlikely(pebs_overshoots))
+		stop_pebs(vcpu);
 	if (l1d_flush != L1D_FLUSH_NONE)
 		flush_l1d(vcpu);
 }
 
-/**
- * vtx_host_after_exit() - undo vtx_host_before_entry() and VM exit's own changes
- * @vcpu: the vCPU
- *
- * Context: IRQs still off.
- */
-void vtx_host_after_exit(struct vtx_vcpu *vcpu)
+/* Idempotent: a stay may end where IRQs are on. */
+static __always_inline void give_back(struct vtx_vcpu *vcpu)
 {
 	/* An exit served meanwhile may have changed the guest's XCR0 or CR4. */
 	if (vcpu->host.xcr0_lent)
 		xsetbv(XCR_XFEATURE_ENABLED_MASK, host_xcr0);
+	vcpu->host.xcr0_lent = false;
 	/* VM exit clears DR7 and IA32_DEBUGCTL. */
 	if (hw_breakpoint_active())
 		hw_breakpoint_restore();
-	if (unlikely(vcpu->host.debugctl))
+	if (unlikely(vcpu->host.debugctl)) {
 		update_debugctlmsr(vcpu->host.debugctl);
+		vcpu->host.debugctl = 0;
+	}
+	if (unlikely(vcpu->host.pebs)) {
+		wrmsrl(MSR_IA32_PEBS_ENABLE, vcpu->host.pebs);
+		vcpu->host.pebs = 0;
+	}
 	vtx_ibpb_exit_to_user();
+}
+
+/**
+ * vtx_host_irqs_on() - IRQs come on in the middle of a stay
+ * @vcpu: the vCPU
+ *
+ * Context: IRQs still off.
+ */
+void vtx_host_irqs_on(struct vtx_vcpu *vcpu)
+{
+	give_back(vcpu);
+	if (!vcpu->host.fpu_section)
+		enter_fpu_section(vcpu);
+}
+
+/**
+ * vtx_host_irqs_off() - the mirror of vtx_host_irqs_on()
+ * @vcpu: the vCPU
+ *
+ * Context: IRQs off until the next VM exit at least.
+ */
+void vtx_host_irqs_off(struct vtx_vcpu *vcpu)
+{
+	lend(vcpu);
+}
+
+/**
+ * vtx_host_enter() - put the host's state aside for a stay in the run loop
+ * @vcpu: the vCPU, whose VMCS is current
+ *
+ * Context: preemption off until vtx_host_leave(), IRQs off until
+ * vtx_host_irqs_on(). No FPU, no sleeping, no return to user mode.
+ */
+void vtx_host_enter(struct vtx_vcpu *vcpu)
+{
+	struct host_cpu *h = this_cpu_ptr(&host_cpu);
+
+	if (unlikely(!h->known))
+		learn_host_cpu(h);
+	borrow_fpu(vcpu);
+	save_segments(&vcpu->host);
+	load_guest_msrs(vcpu, h);
+	vcpu->l1d_flush = true;
+	lend(vcpu);
+}
+
+/**
+ * vtx_host_leave() - give back what vtx_host_enter() put aside
+ * @vcpu: the vCPU
+ *
+ * Context: IRQs off, on the same CPU.
+ */
+void vtx_host_leave(struct vtx_vcpu *vcpu)
+{
+	give_back(vcpu);
+	load_host_msrs(vcpu);
+	restore_segments(&vcpu->host);
+	return_fpu(vcpu);
 }

@@ -6,7 +6,8 @@
  * stay() keeps preemption off and the guest's FPU and MSRs in the CPU; it lives
  * until an exit needs to sleep, the VMM, the scheduler or a signal wants the
  * thread. trip() has IRQs off; it lives until an interrupt, or an exit that
- * changes more than guest registers. CPUID and its like never leave it.
+ * changes more than guest registers. CPUID and its like never leave it. A stay
+ * of one trip, as for port I/O, has IRQs off from end to end.
  *
  * Two races, both won with IRQs off: who wants this thread (signal, reschedule)
  * after the last look sends an interrupt, which is pending at VM entry and
@@ -18,6 +19,7 @@
 #include <linux/entry-kvm.h>
 #include <linux/errno.h>
 #include <linux/kvm_host.h>
+#include <linux/rcupdate.h>
 #include <linux/sched/signal.h>
 
 #include "compat.h"
@@ -74,7 +76,7 @@ static __always_inline int into_guest_and_back(struct vtx_vcpu *vcpu)
 
 /*
  * Into the guest, and again after each exit that its handler can serve on the
- * spot: nothing that vtx_tlb_enter() and vtx_host_before_entry() looked at
+ * spot: nothing that vtx_tlb_enter() and vtx_host_enter() looked at
  * changes meanwhile, and whoever wants this CPU has an interrupt pending, which
  * ends the next entry at once. Not so an entry that injects: its delivery can
  * exit before any interrupt is looked at, for ever if the guest arranges that.
@@ -97,7 +99,7 @@ static noinstr int trip(struct vtx_vcpu *vcpu, unsigned int rounds)
 }
 
 /* IRQs off. Return: as exit handlers; VTX_NO_ENTRY: there was no VM entry. */
-static int enter(struct vtx_vcpu *vcpu)
+static __always_inline int enter(struct vtx_vcpu *vcpu)
 {
 	unsigned int rounds = vtx_tlb_straight() && vtx_host_straight() ? MAX_ROUNDS : 1;
 	int r;
@@ -106,21 +108,11 @@ static int enter(struct vtx_vcpu *vcpu)
 		vcpu->vmcs.failed = true;
 		return VTX_NO_ENTRY;
 	}
-	vtx_host_before_entry(vcpu);
 	guest_timing_enter_irqoff();
 	if (unlikely(vtx_event_due(vcpu)))
 		vtx_event_prepare(vcpu);
-
 	r = trip(vcpu, rounds);
-
 	vtx_tlb_exit(&vcpu->tlb);
-	vtx_host_after_exit(vcpu);
-	/* The interrupt that ended the guest's time is accounted to the guest. */
-	local_irq_enable();
-	/* STI's shadow lasts one instruction. */
-	asm volatile("nop");
-	local_irq_disable();
-	guest_timing_exit_irqoff();
 	return unlikely(vcpu->event.shutdown) ? vtx_exit_shutdown(vcpu) : r;
 }
 
@@ -134,30 +126,59 @@ static int entry_failed(struct vtx_vcpu *vcpu)
 	return vtx_fail_entry(vcpu, vmcs_read32(VM_INSTRUCTION_ERROR));
 }
 
-/*
- * In and out of the guest until something else is to be done. Return: as exit
- * handlers; VTX_RESUME: come back after whoever wants the thread.
- */
-static int stay(struct vtx_vcpu *vcpu)
+/* Has @r, from an exit handler, got anything for who asked for the stay? */
+static __always_inline bool goes_on(int r)
 {
-	int r;
+	return r == VTX_RESUME || r == VTX_AROUND || r == VTX_ATOMIC;
+}
 
-	do {
-		local_irq_disable();
-		if (__xfer_to_guest_mode_work_pending()) {
-			local_irq_enable();
-			return VTX_RESUME;
-		}
-		r = enter(vcpu);
+/*
+ * Interrupts get their turn, then exits that are served with IRQs on. RCU may
+ * take this for user mode: no other quiescent state comes from a guest that
+ * computes. Return: as exit handlers; VTX_RESUME with IRQs off.
+ */
+static noinline int around(struct vtx_vcpu *vcpu, int r)
+{
+	vtx_host_irqs_on(vcpu);
+	/* The interrupt that ended the guest's time is accounted to the guest. */
+	local_irq_enable();
+	/* STI's shadow lasts one instruction. */
+	asm volatile("nop");
+	local_irq_disable();
+	guest_timing_exit_irqoff();
+	rcu_virt_note_context_switch(smp_processor_id());
+	if (r == VTX_ATOMIC) {
 		local_irq_enable();
-		if (unlikely(r == VTX_NO_ENTRY))
-			return entry_failed(vcpu);
-		if (r == VTX_ATOMIC)
-			r = vtx_exit_atomic(vcpu);
-	} while (r == VTX_RESUME || r == VTX_AROUND);
+		r = vtx_exit_atomic(vcpu);
+		local_irq_disable();
+	}
+	return goes_on(r) ? VTX_RESUME : r;
+}
 
-	if (r == VTX_SLOW)
-		vtx_exit_snapshot(vcpu);
+/* IRQs off. Does somebody want the thread? */
+static __always_inline bool host_work_pending(void)
+{
+	xfer_to_guest_mode_prepare();
+	return __xfer_to_guest_mode_work_pending();
+}
+
+/*
+ * In and out of the guest until something else is to be done. IRQs off at both
+ * ends. Return: as exit handlers; VTX_RESUME: come back after whoever wants the
+ * thread.
+ */
+static __always_inline int stay(struct vtx_vcpu *vcpu)
+{
+	int r = enter(vcpu);
+
+	while (unlikely(goes_on(r))) {
+		r = around(vcpu, r);
+		if (r != VTX_RESUME || host_work_pending())
+			return r;
+		vtx_host_irqs_off(vcpu);
+		r = enter(vcpu);
+	}
+	guest_timing_exit_irqoff();
 	return r;
 }
 
@@ -180,26 +201,38 @@ static int do_host_work(struct vtx_vcpu *vcpu)
 	return r;
 }
 
+/* The CPU is going offline and this thread will be moved; or all are. */
+static noinline int no_vmx_here(int error)
+{
+	preempt_enable();
+	if (error != -EAGAIN || vtx_root_stopped())
+		return -EIO;
+	schedule_timeout_interruptible(1);
+	return VTX_RESUME;
+}
+
 /* One stay, between borrowing the host's state and giving it back. */
-static int visit(struct vtx_vcpu *vcpu)
+static __always_inline int visit(struct vtx_vcpu *vcpu)
 {
 	int r;
 
 	preempt_disable();
 	r = vtx_vcpu_load_here(vcpu);
-	if (unlikely(r)) {
-		preempt_enable();
-		/* The CPU is going offline and this thread will be moved. */
-		if (r == -EAGAIN && !vtx_root_stopped()) {
-			schedule_timeout_interruptible(1);
-			return VTX_RESUME;
-		}
-		return -EIO;
+	if (unlikely(r))
+		return no_vmx_here(r);
+	local_irq_disable();
+	r = VTX_RESUME;
+	if (likely(!host_work_pending())) {
+		vtx_host_enter(vcpu);
+		r = stay(vcpu);
+		vtx_host_leave(vcpu);
+		vcpu->ran |= vcpu->vmcs.launched;
 	}
-	vtx_host_enter(vcpu);
-	r = stay(vcpu);
-	vcpu->ran |= vcpu->vmcs.launched;
-	vtx_host_leave(vcpu);
+	local_irq_enable();
+	if (unlikely(r == VTX_NO_ENTRY))
+		r = entry_failed(vcpu);
+	else if (r == VTX_SLOW)
+		vtx_exit_snapshot(vcpu);
 	preempt_enable();
 	return r;
 }

@@ -38,6 +38,7 @@ static int alloc_run_pages(struct vtx_vcpu *vcpu)
 	get_page(vcpu->vm->bus.ring);
 	vcpu->pages[KVM_COALESCED_MMIO_PAGE_OFFSET] = vcpu->vm->bus.ring;
 	vcpu->run = page_address(vcpu->pages[0]);
+	vcpu->pio_data = page_address(vcpu->pages[KVM_PIO_PAGE_OFFSET]);
 	return 0;
 }
 

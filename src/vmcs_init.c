@@ -194,8 +194,9 @@ int vtx_vcpu_make_current(struct vtx_vcpu *vcpu)
 
 	if (r > 0) {
 		write_host_cpu();
-		/* Written again when they differ from this: never a valid value. */
+		/* Written when they differ from this: never valid values. */
 		vcpu->vmcs.host_cr3 = ~0UL;
+		vcpu->vmcs.host_perf = ~0ULL;
 		r = 0;
 	}
 	if (r == -EIO)

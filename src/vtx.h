@@ -226,17 +226,21 @@ struct vtx_mmio;
  * @ldt_sel:	likewise
  * @fs_base:	HOST_FS_BASE as last written
  * @debugctl:	IA32_DEBUGCTL, cleared by each VM exit
+ * @pebs:	IA32_PEBS_ENABLE, where it has to be 0 in the guest
  * @kernel_gs_base: IA32_KERNEL_GS_BASE of the VMM thread
  * @xcr0_lent:	XCR0 is the guest's
+ * @fpu_section: the FPU is borrowed by kernel_fpu_begin()
  * @msrs_loaded: bit per enum vtx_hw_msr: the guest's value is in the CPU
  */
 struct vtx_host {
 	u16 fs_sel, gs_sel, ds_sel, es_sel, ldt_sel;
 	unsigned long fs_base;
 	u64 debugctl;
+	u64 pebs;
 	u64 kernel_gs_base;
 	u32 msrs_loaded;
 	bool xcr0_lent;
+	bool fpu_section;
 };
 
 /**
@@ -245,6 +249,7 @@ struct vtx_host {
  * @id:		[I] KVM_CREATE_VCPU's argument
  * @mutex:	one ioctl at a time, killable
  * @run:	[I] the run page, shared with the VMM: written by vtx, read once
+ * @pio_data:	[I] the page of it with the data of port I/O
  * @pages:	[I] the pages behind the vCPU's mmap
  * @vmcs:	[p] the VMCS
  * @tlb:	[p] VPID and flush state (tlb.c)
@@ -294,6 +299,7 @@ struct vtx_vcpu {
 	unsigned int id;
 	struct mutex mutex;
 	struct kvm_run *run;
+	void *pio_data;
 	struct page *pages[VTX_RUN_PAGES];
 	struct vtx_vmcs vmcs;
 	struct vtx_tlb_vcpu tlb;
