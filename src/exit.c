@@ -234,10 +234,19 @@ static int handle_xsetbv(struct vtx_vcpu *vcpu)
 #define EPT_GVA		BIT(7)	/* there is a linear address */
 #define EPT_GVA_DONE	BIT(8)	/* the access to what it translates to */
 
+/*
+ * Where the last access was a device's, the next one is likely to be, too: then
+ * there is nothing to look up here. The slow handler looks in any case.
+ */
 static int handle_ept_violation(struct vtx_vcpu *vcpu)
 {
+	gfn_t gfn = vmcs_read64(GUEST_PHYSICAL_ADDRESS) >> PAGE_SHIFT;
+
 	save_vectoring(vcpu);
-	return VTX_ATOMIC;
+	if (gfn != vcpu->device_gfn)
+		return VTX_ATOMIC;
+	reblock_nmi(vmcs_readl(EXIT_QUALIFICATION));
+	return VTX_SLOW;
 }
 
 static int handle_ept_violation_atomic(struct vtx_vcpu *vcpu)
@@ -279,10 +288,12 @@ static int handle_ept_violation_slow(struct vtx_vcpu *vcpu)
 {
 	int r = vtx_fault_slow(vcpu, vcpu->exit.gpa, vcpu->exit.qual);
 
+	vcpu->device_gfn = VTX_NO_GFN;
 	if (r < 0)
 		return r;
 	if (r == VTX_FAULT_MAPPED || is_walk_of_rom(vcpu))
 		return VTX_RESUME;
+	vcpu->device_gfn = vcpu->exit.gpa >> PAGE_SHIFT;
 	/* No device answers while the CPU delivers an event. */
 	if (vcpu->event.info)
 		return vtx_delivery_error(vcpu);

@@ -61,11 +61,16 @@ struct translation {
  * @insn:	the instruction, decoded
  * @nr_bytes:	bytes fetched
  * @bytes:	they
+ * @decoded:	the bytes that @insn was decoded from
+ * @decoded_bits: in code of this many bits; 0: it was not
  * @nr_translations: how many
  * @translations: those of its operands so far
+ * @device:	guest page that was found to have no memory; ROM, if @rom
+ * @rom:	only writes go to the VMM there
  * @rip:	where it is
+ * @rsp:	RSP before it
  * @rflags:	RFLAGS, given to the vCPU only when all is done
- * @regs:	GPRs, likewise
+ * @regs:	the vCPU's GPRs: changed when nothing can go wrong any more
  * @reads:	device reads so far in this attempt
  * @nr_reads:	reads that the VMM has answered
  * @reading:	the VMM has been asked for one more
@@ -80,11 +85,16 @@ struct vtx_mmio {
 	struct vtx_insn insn;
 	unsigned int nr_bytes;
 	u8 bytes[VTX_INSN_MAX_LEN];
+	u8 decoded[VTX_INSN_MAX_LEN];
+	unsigned int decoded_bits;
 	unsigned int nr_translations;
 	struct translation translations[MAX_TRANSLATIONS];
+	gpa_t device;
+	bool rom;
 	u64 rip;
+	u64 rsp;
 	u64 rflags;
-	u64 regs[VTX_NR_GPRS];
+	u64 *regs;
 	unsigned int reads;
 	unsigned int nr_reads;
 	bool reading;
@@ -115,6 +125,7 @@ int vtx_mmio_alloc(struct vtx_vcpu *vcpu)
 	if (!vcpu->mmio)
 		return -ENOMEM;
 	vcpu->mmio->vcpu = vcpu;
+	vcpu->mmio->regs = vcpu->regs;
 	return 0;
 }
 
@@ -172,18 +183,34 @@ static int fetch(struct vtx_mmio *e, unsigned int upto)
 	return 0;
 }
 
+/* Loops that poll a device are common: the last instruction is still decoded. */
+static bool is_decoded(const struct vtx_mmio *e)
+{
+	return e->decoded_bits == e->w.bits && e->nr_bytes >= e->insn.len &&
+	       !memcmp(e->bytes, e->decoded, e->insn.len);
+}
+
+static int decode(struct vtx_mmio *e)
+{
+	int r = vtx_decode(e->bytes, e->nr_bytes, e->w.bits, &e->insn);
+
+	e->decoded_bits = r ? 0 : e->w.bits;
+	memcpy(e->decoded, e->bytes, sizeof(e->decoded));
+	return r;
+}
+
 static int fetch_and_decode(struct vtx_mmio *e)
 {
 	int r = fetch(e, VTX_INSN_MAX_LEN);
 
-	if (r)
+	if (r || is_decoded(e))
 		return r;
-	r = vtx_decode(e->bytes, e->nr_bytes, e->w.bits, &e->insn);
+	r = decode(e);
 	if (r == -ENODATA) {
 		r = fetch(e, VTX_INSN_MAX_LEN);
 		if (r)
 			return r;
-		r = vtx_decode(e->bytes, e->nr_bytes, e->w.bits, &e->insn);
+		r = decode(e);
 	}
 	return r ? -ENXIO : 0;
 }
@@ -258,10 +285,18 @@ static int split(struct vtx_mmio *e, gva_t gva, u32 access, struct piece *pieces
 	return r;
 }
 
+/* As vtx_guest_copy(), which need not look where the exit came from. */
+static int access_memory(struct vtx_mmio *e, struct piece *p, bool write)
+{
+	if ((p->gpa & PAGE_MASK) == e->device && (write || !e->rom))
+		return -ENXIO;
+	return vtx_guest_copy(e->vcpu->vm, p->gpa, p->data, p->len, write);
+}
+
 static int read_piece(struct vtx_mmio *e, struct piece *p)
 {
 	unsigned int n = e->reads;
-	int r = vtx_guest_copy(e->vcpu->vm, p->gpa, p->data, p->len, false);
+	int r = access_memory(e, p, false);
 
 	if (r != -ENXIO)
 		return r ? -ENXIO : 0;
@@ -304,7 +339,7 @@ static int write_mem(struct vtx_mmio *e, gva_t gva, u64 value)
 
 		memcpy(p->data, from, p->len);
 		from += p->len;
-		r = vtx_guest_copy(e->vcpu->vm, p->gpa, p->data, p->len, true);
+		r = access_memory(e, p, true);
 		if (r == -ENXIO) {
 			e->write[e->nr_writes++] = *p;
 			r = 0;
@@ -342,6 +377,7 @@ static int execute_one(struct vtx_mmio *e)
 	const struct vtx_insn *insn = &e->insn;
 	bool write = vtx_insn_writes_mem(insn);
 	unsigned int seg = insn->seg;
+	u64 rax = e->regs[VTX_RAX], reg = e->regs[insn->reg];
 	struct piece pieces[2];
 	u64 offset, value = 0;
 	gva_t gva;
@@ -365,7 +401,12 @@ static int execute_one(struct vtx_mmio *e)
 	if (r)
 		return r;
 	value = vtx_insn_execute(insn, value, e->regs, &e->rflags);
-	return write ? write_mem(e, gva, value) : 0;
+	r = write ? write_mem(e, gva, value) : 0;
+	if (unlikely(r)) {
+		e->regs[insn->reg] = reg;
+		e->regs[VTX_RAX] = rax;
+	}
+	return r;
 }
 
 /* SDM vol. 1 "Stack Address-Size Attribute": 64 bits, else SS.B decides. */
@@ -432,9 +473,9 @@ static void commit(struct vtx_mmio *e)
 {
 	struct vtx_vcpu *vcpu = e->vcpu;
 
-	memcpy(vcpu->regs, e->regs, sizeof(vcpu->regs));
 	vtx_vcpu_load(vcpu);
-	vmcs_writel(GUEST_RSP, e->regs[VTX_RSP]);
+	if (e->regs[VTX_RSP] != e->rsp)
+		vmcs_writel(GUEST_RSP, e->regs[VTX_RSP]);
 	if (e->rflags != e->w.rflags)
 		vmcs_writel(GUEST_RFLAGS, e->rflags);
 	/* Between rounds of a string instruction RIP stays, interrupts may come. */
@@ -480,10 +521,8 @@ static int attempt(struct vtx_mmio *e, int r)
 /* VMCS current. Return: RIP. */
 static u64 read_registers(struct vtx_mmio *e)
 {
-	struct vtx_vcpu *vcpu = e->vcpu;
-
-	vcpu->regs[VTX_RSP] = vmcs_readl(GUEST_RSP);
-	memcpy(e->regs, vcpu->regs, sizeof(e->regs));
+	e->rsp = vmcs_readl(GUEST_RSP);
+	e->regs[VTX_RSP] = e->rsp;
 	e->rflags = vmcs_readl(GUEST_RFLAGS);
 	e->w.rflags = e->rflags;
 	return vmcs_readl(GUEST_RIP);
@@ -510,6 +549,8 @@ int vtx_mmio_exit(struct vtx_vcpu *vcpu)
 	e->reading = false;
 	e->nr_bytes = 0;
 	e->nr_translations = 0;
+	e->device = vcpu->exit.gpa & PAGE_MASK;
+	e->rom = qual & QUAL_WRITE;
 	if ((qual & QUAL_LINEAR) && (qual & QUAL_TRANSLATED))
 		remember(e, vcpu->exit.gla, vcpu->exit.gpa,
 			 qual & QUAL_WRITE ? VTX_ACCESS_WRITE : 0);
@@ -520,6 +561,25 @@ int vtx_mmio_exit(struct vtx_vcpu *vcpu)
 	return attempt(e, fetch_and_decode(e));
 }
 
+/* What is left of a load that has its data: all of its operand, and the only one. */
+static bool is_load_done(const struct vtx_mmio *e)
+{
+	return e->nr_reads == 1 && e->read[0].len == e->insn.mem_size &&
+	       !vtx_insn_writes_mem(&e->insn) && !is_string(&e->insn) &&
+	       e->insn.op != VTX_INSN_PUSH;
+}
+
+static int finish_load(struct vtx_mmio *e)
+{
+	u64 value = 0;
+
+	memcpy(&value, e->read[0].data, e->read[0].len);
+	vtx_insn_execute(&e->insn, value, e->regs, &e->rflags);
+	e->nr_writes = 0;
+	commit(e);
+	return VTX_RESUME;
+}
+
 /* The VMM may have changed registers; or put the vCPU elsewhere altogether. */
 static int again(struct vtx_mmio *e)
 {
@@ -528,7 +588,9 @@ static int again(struct vtx_mmio *e)
 	vtx_vcpu_load(e->vcpu);
 	rip = read_registers(e);
 	vtx_vcpu_put(e->vcpu);
-	return rip == e->rip ? attempt(e, 0) : VTX_RESUME;
+	if (rip != e->rip)
+		return VTX_RESUME;
+	return is_load_done(e) ? finish_load(e) : attempt(e, 0);
 }
 
 /**

@@ -105,6 +105,7 @@ struct vtx_vcpu *vtx_vcpu_create(struct vtx_vm *vm, unsigned int id)
 	vcpu->dr6 = VTX_DR6_FIXED;
 	vcpu->dr7 = VTX_DR7_FIXED;
 	vcpu->debug.dr7 = VTX_DR7_FIXED;
+	vcpu->device_gfn = VTX_NO_GFN;
 	vcpu->cr4_allowed = vtx_cr4_host_supported();
 	/* Family, model and stepping, as after reset. */
 	vcpu->regs[VTX_RDX] = cpuid_eax(1) & 0xfff0ff0 ? 0x600 : 0;

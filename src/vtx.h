@@ -47,6 +47,7 @@
 
 #define VTX_MAX_VCPUS		64
 #define VTX_MAX_CPUID		256
+#define VTX_NO_GFN		(~0ULL)
 #define VTX_RUN_PAGES		3	/* kvm_run, port I/O data, coalesced ring */
 
 struct vtx_mm;
@@ -290,6 +291,7 @@ struct vtx_host {
  * @host:	[p] borrowed host state
  * @spare:	[v] EPT pages in reserve
  * @last_fault:	[v] guest page of the last EPT violation
+ * @device_gfn:	[v] guest page where a device was accessed last
  * @fpu:	[I] guest FPU area in XSAVE standard format
  * @msr_bitmap:	[I] 4 KBytes
  * @l1d_flush:	[p] something of the host may be in the L1D
@@ -340,6 +342,7 @@ struct vtx_vcpu {
 	struct vtx_host host;
 	struct vtx_ept_spare spare;
 	gfn_t last_fault;
+	gfn_t device_gfn;
 	void *fpu;
 	void *msr_bitmap;
 	bool l1d_flush;
