@@ -13,6 +13,7 @@
 #include <linux/errno.h>
 #include <linux/kvm.h>
 #include <linux/mm.h>
+#include <linux/mutex.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
@@ -55,21 +56,21 @@ void vtx_dirty_watch(struct vtx_vm *vm, const struct vtx_memslot *slot)
  * does no harm: what was written to before is in the log when this returns, and
  * can't be written to without an exit.
  *
- * Context: may sleep.
+ * Context: may sleep; takes vm->lock, so that no slot and no vCPU comes meanwhile.
  */
 void vtx_dirty_stop_ad(struct vtx_vm *vm)
 {
 	unsigned int i;
 
+	mutex_lock(&vm->lock);
 	spin_lock(&vm->ept_lock);
 	vm->ept.eptp &= ~VTX_EPTP_AD;
 	spin_unlock(&vm->ept_lock);
 
-	down_read(&vm->map_sem);
 	for (i = 0; i < vm->memmap->n; i++)
 		if (vm->memmap->slot[i].dirty)
 			vtx_dirty_watch(vm, &vm->memmap->slot[i]);
-	up_read(&vm->map_sem);
+	mutex_unlock(&vm->lock);
 }
 
 /*
