@@ -31,7 +31,7 @@
  * struct place - where a guest page lives
  * @gfn: the page
  * @hva: its address in the process
- * @slot: has it; under ept_lock, as long as @gen is the VM's
+ * @slot: has it; under ept_lock as long as @gen is the VM's, or under map_sem
  * @first: of the slot
  * @end: of the slot
  * @read_only: the guest may not write
@@ -378,15 +378,16 @@ int vtx_fault_show(struct seq_file *m)
 	return 0;
 }
 
-/* map_sem held. The kernel wrote to a logged page. */
-static void log_write(struct vtx_vm *vm, gfn_t gfn)
+/*
+ * map_sem held since @p was found: its map and its log live, and the log goes
+ * with the slot where that is moved to meanwhile.
+ */
+static void log_write(struct vtx_vm *vm, const struct place *p)
 {
-	struct vtx_memslot *slot;
-
+	if (!p->logged)
+		return;
 	spin_lock(&vm->ept_lock);
-	slot = vtx_memmap_find(vm->memmap, gfn);
-	if (slot && slot->dirty)
-		__set_bit(gfn - slot->gfn, slot->dirty);
+	__set_bit(p->gfn - p->first, p->slot->dirty);
 	spin_unlock(&vm->ept_lock);
 }
 
@@ -417,8 +418,8 @@ int vtx_guest_copy(struct vtx_vm *vm, gpa_t gpa, void *buf, unsigned int len,
 		r = copy_to_user(hva, buf, len) ? -EFAULT : 0;
 	else
 		r = copy_from_user(buf, hva, len) ? -EFAULT : 0;
-	if (write && p.logged)
-		log_write(vm, p.gfn);
+	if (write)
+		log_write(vm, &p);
 out:
 	up_read(&vm->map_sem);
 	return r;
@@ -487,8 +488,7 @@ int vtx_guest_cmpxchg(struct vtx_vm *vm, gpa_t gpa, u64 old, u64 new,
 		r = __try_cmpxchg_user((u64 __user *)hva, &old, new, fault64);
 	if (r > 0)
 		r = -EAGAIN;
-	if (p.logged)
-		log_write(vm, p.gfn);
+	log_write(vm, &p);
 out:
 	up_read(&vm->map_sem);
 	return r;
