@@ -391,6 +391,37 @@ static void log_write(struct vtx_vm *vm, const struct place *p)
 	spin_unlock(&vm->ept_lock);
 }
 
+/*
+ * The guest changes its page tables while they are read: an entry, 4 or 8 bytes,
+ * is the old one or the new one.
+ */
+static void read_once(void *buf, const void *from, unsigned int len)
+{
+	switch (len) {
+	case 8:
+		*(u64 *)buf = READ_ONCE(*(const u64 *)from);
+		break;
+	case 4:
+		*(u32 *)buf = READ_ONCE(*(const u32 *)from);
+		break;
+	default:
+		memcpy(buf, from, len);
+	}
+}
+
+/* The same of the process's memory. */
+static int read_user_once(void *buf, const void __user *from, unsigned int len)
+{
+	switch (len) {
+	case 8:
+		return get_user(*(u64 *)buf, (const u64 __user *)from);
+	case 4:
+		return get_user(*(u32 *)buf, (const u32 __user *)from);
+	default:
+		return copy_from_user(buf, from, len) ? -EFAULT : 0;
+	}
+}
+
 /**
  * vtx_guest_copy() - the kernel reads or writes guest-physical memory
  * @vm:    the VM of the current process
@@ -417,7 +448,7 @@ int vtx_guest_copy(struct vtx_vm *vm, gpa_t gpa, void *buf, unsigned int len,
 	if (write)
 		r = copy_to_user(hva, buf, len) ? -EFAULT : 0;
 	else
-		r = copy_from_user(buf, hva, len) ? -EFAULT : 0;
+		r = read_user_once(buf, hva, len);
 	if (write)
 		log_write(vm, &p);
 out:
@@ -438,7 +469,7 @@ static bool peek(struct vtx_vm *vm, gpa_t gpa, void *buf, unsigned int len)
 	spin_lock(&vm->ept_lock);
 	page = vtx_ept_lookup(&vm->ept, gpa >> PAGE_SHIFT);
 	if (page)
-		memcpy(buf, __va(page) + offset_in_page(gpa), len);
+		read_once(buf, __va(page) + offset_in_page(gpa), len);
 	spin_unlock(&vm->ept_lock);
 	return page;
 }
