@@ -347,6 +347,8 @@ static bool take_small(u64 *entry, gfn_t gfn, enum take what,
 	case HARVEST:
 		if (!clear_flag(entry, VTX_EPT_D_BIT))
 			return false;
+		/* The CPU may have set it after the look above. */
+		old |= VTX_EPT_D;
 		break;
 	default:
 		return clear_flag(entry, VTX_EPT_A_BIT);
