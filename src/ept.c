@@ -13,6 +13,7 @@
 #include <linux/atomic.h>
 #include <linux/bitops.h>
 #include <linux/build_bug.h>
+#include <linux/compiler.h>
 #include <linux/errno.h>
 #include <linux/gfp.h>
 #include <linux/kernel.h>
@@ -33,25 +34,51 @@ static u64 *table_of(u64 entry)
 }
 
 /*
- * The only writer of what an entry means. The CPU walks the tables while they
- * change, and sets accessed and dirty flags: one atomic exchange, and a present
- * entry is cleared and flushed before it points elsewhere. Return: the old entry.
+ * The only writer of entries: takes bits away and adds some. The CPU walks the
+ * tables while they change, and sets accessed and dirty flags: what it sets
+ * meanwhile is kept, or is in the old entry. A present entry is cleared and
+ * flushed before it points elsewhere.
+ *
+ * Return: the old entry.
  */
-static u64 set_entry(u64 *entry, u64 value)
+static __always_inline u64 change_entry(u64 *entry, u64 clear, u64 add)
 {
-	u64 old = xchg(entry, value);
+	u64 old = READ_ONCE(*entry), new;
 
-	WARN_ON_ONCE(vtx_ept_present(old) && vtx_ept_present(value) &&
-		     ((old ^ value) & (VTX_EPT_ADDR | VTX_EPT_LARGE)));
-	if (unlikely((old ^ value) & VTX_EPT_LARGE))
-		atomic64_add(value & VTX_EPT_LARGE ? 1 : -1, &vtx_ept_count.large);
+	do {
+		new = (old & ~clear) | add;
+	} while (new != old && !try_cmpxchg(entry, &old, new));
+
+	WARN_ON_ONCE(vtx_ept_present(old) && vtx_ept_present(new) &&
+		     ((old ^ new) & (VTX_EPT_ADDR | VTX_EPT_LARGE)));
+	if (unlikely((old ^ new) & VTX_EPT_LARGE))
+		atomic64_add(new & VTX_EPT_LARGE ? 1 : -1, &vtx_ept_count.large);
 	return old;
 }
 
-static bool clear_flag(u64 *entry, unsigned int bit)
+static u64 clear_entry(u64 *entry)
 {
-	return (*entry & BIT_ULL(bit)) &&
-	       test_and_clear_bit(bit, (unsigned long *)entry);
+	return change_entry(entry, ~0ULL, 0);
+}
+
+/*
+ * The only walk to one page: to the entry of level @to that covers it, or to the
+ * entry above where there is no table for that. @level: of what was found.
+ */
+static u64 *find_entry(const struct vtx_ept *ept, gfn_t gfn, unsigned int to,
+		       unsigned int *level)
+{
+	u64 *table = ept->root, *entry;
+	unsigned int l;
+
+	for (l = VTX_EPT_LEVELS; ; l--) {
+		entry = &table[vtx_ept_index(gfn, l)];
+		if (l == to || !vtx_ept_present(*entry) || vtx_ept_is_leaf(*entry, l))
+			break;
+		table = table_of(*entry);
+	}
+	*level = l;
+	return entry;
 }
 
 /**
@@ -79,7 +106,7 @@ static void free_table(u64 *table, unsigned int level)
 		if (!vtx_ept_present(table[i]))
 			continue;
 		if (vtx_ept_is_leaf(table[i], level))
-			set_entry(&table[i], 0);
+			clear_entry(&table[i]);
 		else
 			free_table(table_of(table[i]), level - 1);
 	}
@@ -151,31 +178,21 @@ static enum vtx_ept_result remove_table(u64 *entry, struct vtx_ept_spare *spare)
 
 	if (spare->n == ARRAY_SIZE(spare->table) || !table_empty(table))
 		return VTX_EPT_NO_LARGE;
-	set_entry(entry, 0);
+	clear_entry(entry);
 	/* CPUs may walk it until the flush, which comes before its next use. */
 	spare->table[spare->n++] = table;
 	return VTX_EPT_FLUSH;
 }
 
-/* Change a leaf, or an entry that is empty, to give what is asked for. */
+/* Make a leaf, or an entry that is empty, give what is asked for. */
 static enum vtx_ept_result set_leaf(u64 *entry, u64 new)
 {
-	u64 old = *entry;
-
-	if (!vtx_ept_present(old)) {
-		set_entry(entry, new);
-		return VTX_EPT_MAPPED;
-	}
-	if (vtx_ept_addr(old) != vtx_ept_addr(new)) {
-		set_entry(entry, 0);
+	if (vtx_ept_present(*entry) && vtx_ept_addr(*entry) != vtx_ept_addr(new)) {
+		clear_entry(entry);
 		return VTX_EPT_FLUSH;
 	}
-	/*
-	 * Another vCPU may have got more rights meanwhile: keep them, and the
-	 * dirty flag that the CPU may set right now.
-	 */
-	while ((old | new) != old && !try_cmpxchg(entry, &old, old | new))
-		;
+	/* Another vCPU may have got more rights meanwhile: they stay. */
+	change_entry(entry, 0, new);
 	return VTX_EPT_MAPPED;
 }
 
@@ -186,7 +203,7 @@ static enum vtx_ept_result split(u64 *entry, gfn_t gfn, hpa_t phys, u64 rights)
 
 	if (vtx_ept_addr(*entry) + offset == phys && !(rights & ~*entry))
 		return VTX_EPT_MAPPED;
-	set_entry(entry, 0);
+	clear_entry(entry);
 	atomic64_inc(&vtx_ept_count.splits);
 	return VTX_EPT_FLUSH;
 }
@@ -209,21 +226,16 @@ static enum vtx_ept_result split(u64 *entry, gfn_t gfn, hpa_t phys, u64 rights)
 enum vtx_ept_result vtx_ept_map(struct vtx_ept *ept, gfn_t gfn, hpa_t phys, u64 rights,
 				unsigned int level, struct vtx_ept_spare *spare)
 {
-	u64 *table = ept->root, *entry;
-	unsigned int l;
+	unsigned int found;
+	u64 *entry;
 
-	for (l = VTX_EPT_LEVELS; l > level; l--) {
-		entry = &table[vtx_ept_index(gfn, l)];
-		if (!vtx_ept_present(*entry)) {
-			if (!spare->n)
-				return VTX_EPT_NO_SPARE;
-			set_entry(entry, vtx_ept_table(__pa(spare->table[--spare->n])));
-		} else if (vtx_ept_is_leaf(*entry, l)) {
+	while (entry = find_entry(ept, gfn, level, &found), found > level) {
+		if (vtx_ept_present(*entry))
 			return split(entry, gfn, phys, rights);
-		}
-		table = table_of(*entry);
+		if (!spare->n)
+			return VTX_EPT_NO_SPARE;
+		change_entry(entry, 0, vtx_ept_table(__pa(spare->table[--spare->n])));
 	}
-	entry = &table[vtx_ept_index(gfn, level)];
 	if (vtx_ept_present(*entry) && !vtx_ept_is_leaf(*entry, level))
 		return remove_table(entry, spare);
 	return set_leaf(entry, vtx_ept_leaf(phys, rights, level));
@@ -241,39 +253,16 @@ enum vtx_ept_result vtx_ept_map(struct vtx_ept *ept, gfn_t gfn, hpa_t phys, u64 
 unsigned int vtx_ept_fill(struct vtx_ept *ept, gfn_t gfn, const u64 *pages,
 			  unsigned int n)
 {
-	u64 *table = ept->root, *entry;
 	unsigned int level, i, mapped = 0;
+	u64 *entry = find_entry(ept, gfn, 1, &level);
 
-	for (level = VTX_EPT_LEVELS; level > 1; level--) {
-		entry = &table[vtx_ept_index(gfn, level)];
-		if (!vtx_ept_present(*entry) || vtx_ept_is_leaf(*entry, level))
-			return 0;
-		table = table_of(*entry);
-	}
-	for (i = 0; i < n; i++) {
-		entry = &table[vtx_ept_index(gfn + i, 1)];
-		if (vtx_ept_present(*entry))
+	for (i = 0; level == 1 && i < n; i++) {
+		if (vtx_ept_present(entry[i]))
 			continue;
-		set_entry(entry, vtx_ept_leaf(vtx_ept_addr(pages[i]), pages[i], 1));
+		change_entry(&entry[i], 0, vtx_ept_leaf(vtx_ept_addr(pages[i]), pages[i], 1));
 		mapped++;
 	}
 	return mapped;
-}
-
-/* The leaf that a guest page is in, 0: none. */
-static u64 find_leaf(const struct vtx_ept *ept, gfn_t gfn, unsigned int *level)
-{
-	const u64 *table = ept->root;
-	u64 entry;
-
-	for (*level = VTX_EPT_LEVELS; ; --*level) {
-		entry = table[vtx_ept_index(gfn, *level)];
-		if (!vtx_ept_present(entry))
-			return 0;
-		if (vtx_ept_is_leaf(entry, *level))
-			return entry;
-		table = table_of(entry);
-	}
 }
 
 /**
@@ -286,9 +275,9 @@ static u64 find_leaf(const struct vtx_ept *ept, gfn_t gfn, unsigned int *level)
 hpa_t vtx_ept_lookup(const struct vtx_ept *ept, gfn_t gfn)
 {
 	unsigned int level;
-	u64 entry = find_leaf(ept, gfn, &level);
+	u64 entry = *find_entry(ept, gfn, 1, &level);
 
-	if (!entry)
+	if (!vtx_ept_present(entry))
 		return 0;
 	return vtx_ept_addr(entry) + ((gfn & (vtx_ept_span(level) - 1)) << PAGE_SHIFT);
 }
@@ -304,7 +293,7 @@ bool vtx_ept_young(const struct vtx_ept *ept, gfn_t gfn)
 {
 	unsigned int level;
 
-	return find_leaf(ept, gfn, &level) & VTX_EPT_A;
+	return *find_entry(ept, gfn, 1, &level) & VTX_EPT_A;
 }
 
 /* What take_table() does to the leaves in a range. */
@@ -314,48 +303,30 @@ enum take { ZAP, PROTECT, HARVEST, AGE };
 static bool take_large(u64 *entry, enum take what, bool whole)
 {
 	if (what == AGE)
-		return clear_flag(entry, VTX_EPT_A_BIT);
+		return change_entry(entry, VTX_EPT_A, 0) & VTX_EPT_A;
 	if (what != ZAP && !(*entry & VTX_EPT_W))
 		return false;
 	if (what != ZAP || !whole)
 		atomic64_inc(&vtx_ept_count.splits);
-	set_entry(entry, 0);
+	clear_entry(entry);
 	return true;
-}
-
-static void note_write(const struct vtx_ept_log *log, gfn_t gfn)
-{
-	if (log->dirty)
-		__set_bit(gfn - log->base, log->dirty);
 }
 
 static bool take_small(u64 *entry, gfn_t gfn, enum take what,
 		       const struct vtx_ept_log *log)
 {
-	u64 old = *entry;
+	/* What goes, and what must have been there for that to be a change. */
+	static const struct { u64 clear, is; } bits[] = {
+		[ZAP] = { ~0ULL, VTX_EPT_RWX },
+		[PROTECT] = { VTX_EPT_W | VTX_EPT_D, VTX_EPT_W },
+		[HARVEST] = { VTX_EPT_D, VTX_EPT_D },
+		[AGE] = { VTX_EPT_A, VTX_EPT_A },
+	};
+	u64 old = change_entry(entry, bits[what].clear, 0);
 
-	switch (what) {
-	case ZAP:
-		old = set_entry(entry, 0);
-		break;
-	case PROTECT:
-		if (!(old & VTX_EPT_W))
-			return false;
-		while (!try_cmpxchg(entry, &old, old & ~(VTX_EPT_W | VTX_EPT_D)))
-			;
-		break;
-	case HARVEST:
-		if (!clear_flag(entry, VTX_EPT_D_BIT))
-			return false;
-		/* The CPU may have set it after the look above. */
-		old |= VTX_EPT_D;
-		break;
-	default:
-		return clear_flag(entry, VTX_EPT_A_BIT);
-	}
-	if (old & VTX_EPT_D)
-		note_write(log, gfn);
-	return true;
+	if ((old & bits[what].clear & VTX_EPT_D) && log->dirty)
+		__set_bit(gfn - log->base, log->dirty);
+	return old & bits[what].is;
 }
 
 static bool take_table(u64 *table, unsigned int level, gfn_t base, gfn_t first,

@@ -27,10 +27,8 @@
 #define VTX_EPT_WB		(6ULL << 3)
 #define VTX_EPT_IPAT		BIT_ULL(6)
 #define VTX_EPT_LARGE		BIT_ULL(7)	/* level 2: a page, not a table */
-#define VTX_EPT_A_BIT		8	/* leaves, set by the CPU if VTX_EPTP_AD is set: */
-#define VTX_EPT_D_BIT		9	/* SDM vol. 3 "Accessed and Dirty Flags for EPT" */
-#define VTX_EPT_A		BIT_ULL(VTX_EPT_A_BIT)
-#define VTX_EPT_D		BIT_ULL(VTX_EPT_D_BIT)
+#define VTX_EPT_A		BIT_ULL(8)	/* leaves, set by the CPU if VTX_EPTP_AD is set: */
+#define VTX_EPT_D		BIT_ULL(9)	/* SDM vol. 3 "Accessed and Dirty Flags for EPT" */
 #define VTX_EPT_ADDR		0x000ffffffffff000ULL
 
 /* EPTP: SDM vol. 3 "Extended-Page-Table Pointer (EPTP)". */

@@ -3,7 +3,7 @@
  * ept.c, unchanged, against a flat map of a small guest-physical space: after
  * each operation the tables give what the map says, no more and no less. Every
  * store into a table is watched: a present entry changes its address by way of
- * 0 only. STEPS random operations (400,000).
+ * 0 only. The guest's writes race with changes of their entries. STEPS random operations (400,000).
  */
 #include <string.h>
 
@@ -156,6 +156,20 @@ static void use(unsigned int i, bool write)
 	*entry |= VTX_EPT_A | (write ? VTX_EPT_D : 0);
 	if (write && !(*entry & VTX_EPT_LARGE))
 		written[i] = true;
+}
+
+/* A page that the guest writes to just when ept.c changes its entry. */
+static unsigned int racer;
+static unsigned long races;
+
+void unit_race(u64 *at)
+{
+	u64 before = *at;
+
+	if (leaf(FIRST + racer) != at)
+		return;
+	use(racer, true);
+	races += *at != before;
 }
 
 /* Forget the whole block, as ept.c does with a large page. */
@@ -335,6 +349,7 @@ static void step(unsigned long *seed)
 	if (next_random(seed) % 4 == 0)
 		n += next_random(seed) % (2 * BLOCK);
 	end = min(PAGES, i + n);
+	racer = i + next_random(seed) % (end - i);
 	switch (next_random(seed) % 16) {
 	case 0 ... 1:
 		fill(i, phys, rights);
@@ -385,9 +400,9 @@ static void walk(unsigned long steps, unsigned long seed)
 	if (atomic64_read(&vtx_ept_count.large))
 		wrong("large pages are left", atomic64_read(&vtx_ept_count.large));
 	printf("# %lu maps (%lu large, %lu not possible) and %lu around, %lu by way of a flush, %lu splits, "
-	       "%lu zaps, %lu protects, %lu harvests, %lu ages\n", maps, larges, refused, fills,
-	       flushes, splits, zaps, protects, harvests, ages);
-	tap_ok(!failures && larges > steps / 100 && flushes > steps / 100 &&
+	       "%lu zaps, %lu protects, %lu harvests, %lu ages, %lu races\n", maps, larges,
+	       refused, fills, flushes, splits, zaps, protects, harvests, ages, races);
+	tap_ok(!failures && races > steps / 100 && larges > steps / 100 && flushes > steps / 100 &&
 	       splits > steps / 100, "ept %lu random operations against a flat map", steps);
 	tap_ok(!pages_out, "ept gives all tables back");
 }

@@ -10,14 +10,6 @@ static inline void __set_bit(unsigned long bit, unsigned long *map)
 	map[bit / 64] |= 1UL << bit % 64;
 }
 
-static inline bool test_and_clear_bit(unsigned long bit, unsigned long *map)
-{
-	unsigned long old = map[bit / 64];
-
-	map[bit / 64] &= ~(1UL << bit % 64);
-	return old >> bit % 64 & 1;
-}
-
 #define hweight8(w)	((unsigned int)__builtin_popcount((u8)(w)))
 
 static inline s64 sign_extend64(u64 value, int index)

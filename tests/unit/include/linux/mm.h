@@ -15,22 +15,16 @@
 #define min(a, b)		((a) < (b) ? (a) : (b))
 #define max(a, b)		((a) > (b) ? (a) : (b))
 
-#define unlikely(c)		(c)
-
 void unit_warn(const char *what);
+void unit_race(u64 *at);
 void unit_store(u64 *at, u64 value);
 
 #define WARN_ON_ONCE(c) do { if (c) unit_warn(#c); } while (0)
-static inline u64 xchg(u64 *at, u64 value)
-{
-	u64 old = *at;
 
-	unit_store(at, value);
-	return old;
-}
-
+/* Others may be quicker. */
 static inline bool try_cmpxchg(u64 *at, u64 *old, u64 value)
 {
+	unit_race(at);
 	if (*at != *old) {
 		*old = *at;
 		return false;
