@@ -50,19 +50,28 @@ void vtx_dirty_watch(struct vtx_vm *vm, const struct vtx_memslot *slot)
 
 /**
  * vtx_dirty_stop_ad() - do without accessed and dirty flags for EPT
- * @vm: the VM
+ * @vm:  the VM
+ * @gpa: where the CPU could not set them, for a page table of the guest
  *
- * For good. vCPUs that enter with the flags enabled go on setting them, which
+ * For good, and only for what the VMM has made so: a guest whose tables are
+ * where nothing is gets no say. vCPUs that enter with the flags enabled go on setting them, which
  * does no harm: what was written to before is in the log when this returns, and
  * can't be written to without an exit.
  *
  * Context: may sleep; takes vm->lock, so that no slot and no vCPU comes meanwhile.
+ * Return: true if @gpa is in read-only memory.
  */
-void vtx_dirty_stop_ad(struct vtx_vm *vm)
+bool vtx_dirty_stop_ad(struct vtx_vm *vm, gpa_t gpa)
 {
+	const struct vtx_memslot *slot;
 	unsigned int i;
+	bool rom;
 
 	mutex_lock(&vm->lock);
+	slot = vtx_memmap_find(vm->memmap, gpa >> PAGE_SHIFT);
+	rom = slot && (slot->flags & KVM_MEM_READONLY);
+	if (!rom)
+		goto out;
 	spin_lock(&vm->ept_lock);
 	vm->ept.eptp &= ~VTX_EPTP_AD;
 	spin_unlock(&vm->ept_lock);
@@ -70,7 +79,9 @@ void vtx_dirty_stop_ad(struct vtx_vm *vm)
 	for (i = 0; i < vm->memmap->n; i++)
 		if (vm->memmap->slot[i].dirty)
 			vtx_dirty_watch(vm, &vm->memmap->slot[i]);
+out:
 	mutex_unlock(&vm->lock);
+	return rom;
 }
 
 /*

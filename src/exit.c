@@ -264,7 +264,7 @@ static int handle_ept_violation_atomic(struct vtx_vcpu *vcpu)
  * With accessed and dirty flags for EPT, the CPU's look at the guest's page
  * tables counts as a write, which ROM does not take (SDM vol. 3 "Accessed and
  * Dirty Flags for EPT"). A guest with tables in ROM runs without the flags.
- * Return: false: it does already.
+ * Return: false: it does already, or there is no ROM.
  */
 static bool is_walk_of_rom(struct vtx_vcpu *vcpu)
 {
@@ -275,9 +275,8 @@ static bool is_walk_of_rom(struct vtx_vcpu *vcpu)
 	vtx_vcpu_load(vcpu);
 	eptp = vmcs_read64(EPT_POINTER);
 	vtx_vcpu_put(vcpu);
-	if (!(eptp & VTX_EPTP_AD))
+	if (!(eptp & VTX_EPTP_AD) || !vtx_dirty_stop_ad(vcpu->vm, vcpu->exit.gpa))
 		return false;
-	vtx_dirty_stop_ad(vcpu->vm);
 	vtx_vcpu_load(vcpu);
 	vmcs_write64(EPT_POINTER, vcpu->vm->ept.eptp);
 	vtx_vcpu_put(vcpu);
