@@ -19,6 +19,7 @@
 #include <linux/uaccess.h>
 
 #include "memslot.h"
+#include "mm.h"
 #include "vtx.h"
 
 /* Bitmap words that are copied to and from the user at a time. */
@@ -42,7 +43,7 @@ void vtx_dirty_watch(struct vtx_vm *vm, const struct vtx_memslot *slot)
 		if (vtx_ept_has_ad(&vm->ept) ?
 		    vtx_ept_harvest(&vm->ept, gfn, next, &nobody) :
 		    vtx_ept_protect(&vm->ept, gfn, next, &log))
-			vtx_tlb_ept_flush(&vm->tlb);
+			vtx_mm_flush(vm);
 		spin_unlock(&vm->ept_lock);
 		cond_resched();
 	}
@@ -111,7 +112,7 @@ static void read_bits(struct vtx_vm *vm, const struct vtx_memslot *slot, u64 at,
 		for_each_set_bitrange(start, end, mask, words * BITS_PER_LONG)
 			changed |= vtx_ept_protect(&vm->ept, gfn + start, gfn + end, &log);
 	if (changed)
-		vtx_tlb_ept_flush(&vm->tlb);
+		vtx_mm_flush(vm);
 	spin_unlock(&vm->ept_lock);
 	cond_resched();
 }

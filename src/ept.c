@@ -4,7 +4,7 @@
  *
  * Owns the pages of the structures. Does not own the pages of guest memory,
  * nor the decision to flush: functions that take a permission away say so and
- * the caller calls vtx_tlb_ept_flush() before anything is reused.
+ * the caller calls vtx_mm_flush() before anything is reused.
  *
  * Locking: vm->ept_lock around everything but init, destroy and the spares.
  */
@@ -17,6 +17,7 @@
 #include <linux/errno.h>
 #include <linux/gfp.h>
 #include <linux/kernel.h>
+#include <linux/list.h>
 #include <linux/mm.h>
 #include <linux/sched.h>
 
@@ -81,6 +82,21 @@ static u64 *find_entry(const struct vtx_ept *ept, gfn_t gfn, unsigned int to,
 	return entry;
 }
 
+static u64 *alloc_table(void)
+{
+	u64 *table = (u64 *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
+
+	if (table)
+		atomic64_inc(&vtx_ept_count.tables);
+	return table;
+}
+
+static void free_table(u64 *table)
+{
+	atomic64_dec(&vtx_ept_count.tables);
+	free_page((unsigned long)table);
+}
+
 /**
  * vtx_ept_init() - make an empty set of tables
  * @ept: zeroed structure
@@ -91,14 +107,15 @@ static u64 *find_entry(const struct vtx_ept *ept, gfn_t gfn, unsigned int to,
  */
 int vtx_ept_init(struct vtx_ept *ept, bool ad)
 {
-	ept->root = (u64 *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
+	INIT_LIST_HEAD(&ept->gone);
+	ept->root = alloc_table();
 	if (!ept->root)
 		return -ENOMEM;
 	ept->eptp = vtx_eptp(__pa(ept->root), ad);
 	return 0;
 }
 
-static void free_table(u64 *table, unsigned int level)
+static void free_tree(u64 *table, unsigned int level)
 {
 	unsigned int i;
 
@@ -108,9 +125,9 @@ static void free_table(u64 *table, unsigned int level)
 		if (vtx_ept_is_leaf(table[i], level))
 			clear_entry(&table[i]);
 		else
-			free_table(table_of(table[i]), level - 1);
+			free_tree(table_of(table[i]), level - 1);
 	}
-	free_page((unsigned long)table);
+	free_table(table);
 	if (level == 2)
 		cond_resched();
 }
@@ -127,8 +144,21 @@ static void free_table(u64 *table, unsigned int level)
 void vtx_ept_destroy(struct vtx_ept *ept)
 {
 	if (ept->root)
-		free_table(ept->root, VTX_EPT_LEVELS);
+		free_tree(ept->root, VTX_EPT_LEVELS);
 	ept->root = NULL;
+}
+
+/**
+ * vtx_ept_free_gone() - free the tables that were taken out
+ * @ept: the tables; CPUs were flushed since, and walk those no more
+ */
+void vtx_ept_free_gone(struct vtx_ept *ept)
+{
+	struct page *page, *next;
+
+	list_for_each_entry_safe(page, next, &ept->gone, lru)
+		free_table(page_address(page));
+	INIT_LIST_HEAD(&ept->gone);
 }
 
 /**
@@ -141,7 +171,7 @@ void vtx_ept_destroy(struct vtx_ept *ept)
 int vtx_ept_spare_fill(struct vtx_ept_spare *spare)
 {
 	while (spare->n < VTX_EPT_RESERVE) {
-		u64 *table = (u64 *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
+		u64 *table = alloc_table();
 
 		if (!table)
 			return -ENOMEM;
@@ -151,37 +181,13 @@ int vtx_ept_spare_fill(struct vtx_ept_spare *spare)
 }
 
 /**
- * vtx_ept_spare_trim() - give tables of the reserve back
+ * vtx_ept_spare_free() - give the reserve back
  * @spare: the reserve
- * @n:     how many may stay
  */
-void vtx_ept_spare_trim(struct vtx_ept_spare *spare, unsigned int n)
+void vtx_ept_spare_free(struct vtx_ept_spare *spare)
 {
-	while (spare->n > n)
-		free_page((unsigned long)spare->table[--spare->n]);
-}
-
-static bool table_empty(const u64 *table)
-{
-	unsigned int i;
-
-	for (i = 0; i < VTX_EPT_ENTRIES; i++)
-		if (table[i])
-			return false;
-	return true;
-}
-
-/* A table stands where a large page could be: take it out if it is empty. */
-static enum vtx_ept_result remove_table(u64 *entry, struct vtx_ept_spare *spare)
-{
-	u64 *table = table_of(*entry);
-
-	if (spare->n == ARRAY_SIZE(spare->table) || !table_empty(table))
-		return VTX_EPT_NO_LARGE;
-	clear_entry(entry);
-	/* CPUs may walk it until the flush, which comes before its next use. */
-	spare->table[spare->n++] = table;
-	return VTX_EPT_FLUSH;
+	while (spare->n)
+		free_table(spare->table[--spare->n]);
 }
 
 /* Make a leaf, or an entry that is empty, give what is asked for. */
@@ -237,7 +243,7 @@ enum vtx_ept_result vtx_ept_map(struct vtx_ept *ept, gfn_t gfn, hpa_t phys, u64 
 		change_entry(entry, 0, vtx_ept_table(__pa(spare->table[--spare->n])));
 	}
 	if (vtx_ept_present(*entry) && !vtx_ept_is_leaf(*entry, level))
-		return remove_table(entry, spare);
+		return VTX_EPT_NO_LARGE;
 	return set_leaf(entry, vtx_ept_leaf(phys, rights, level));
 }
 
@@ -329,12 +335,46 @@ static bool take_small(u64 *entry, gfn_t gfn, enum take what,
 	return old & bits[what].is;
 }
 
-static bool take_table(u64 *table, unsigned int level, gfn_t base, gfn_t first,
-		       gfn_t end, enum take what, const struct vtx_ept_log *log)
+static bool table_empty(const u64 *table)
+{
+	unsigned int i;
+
+	for (i = 0; i < VTX_EPT_ENTRIES; i++)
+		if (table[i])
+			return false;
+	return true;
+}
+
+/* CPUs may walk the table until the flush: it stays as it is, empty. */
+static void take_out(struct vtx_ept *ept, u64 *entry)
+{
+	u64 *table = table_of(clear_entry(entry));
+
+	list_add(&virt_to_page(table)->lru, &ept->gone);
+}
+
+/**
+ * struct job - a range of guest pages, and what happens to it
+ * @ept: the tables
+ * @first: guest page
+ * @end: the one after the last
+ * @what: see above
+ * @log: where dirty flags go
+ */
+struct job {
+	struct vtx_ept *ept;
+	gfn_t first;
+	gfn_t end;
+	enum take what;
+	const struct vtx_ept_log *log;
+};
+
+/* The part of a range that @table covers from guest page @base on. */
+static bool take_table(const struct job *r, u64 *table, unsigned int level, gfn_t base)
 {
 	u64 span = vtx_ept_span(level);
-	gfn_t gfn = max(first, base), start;
-	gfn_t stop = min(end, base + span * VTX_EPT_ENTRIES);
+	gfn_t gfn = max(r->first, base), start;
+	gfn_t stop = min(r->end, base + span * VTX_EPT_ENTRIES);
 	bool changed = false;
 	u64 *entry;
 
@@ -343,16 +383,28 @@ static bool take_table(u64 *table, unsigned int level, gfn_t base, gfn_t first,
 		entry = &table[vtx_ept_index(gfn, level)];
 		if (!vtx_ept_present(*entry))
 			continue;
-		if (!vtx_ept_is_leaf(*entry, level))
-			changed |= take_table(table_of(*entry), level - 1, start, first,
-					      end, what, log);
-		else if (level > 1)
-			changed |= take_large(entry, what,
-					      first <= start && end >= start + span);
-		else
-			changed |= take_small(entry, gfn, what, log);
+		if (level == 1) {
+			changed |= take_small(entry, gfn, r->what, r->log);
+		} else if (vtx_ept_is_leaf(*entry, level)) {
+			changed |= take_large(entry, r->what,
+					      r->first <= start && r->end >= start + span);
+		} else {
+			changed |= take_table(r, table_of(*entry), level - 1, start);
+			if (r->what == ZAP && table_empty(table_of(*entry))) {
+				take_out(r->ept, entry);
+				changed = true;
+			}
+		}
 	}
 	return changed;
+}
+
+static bool take(struct vtx_ept *ept, gfn_t first, gfn_t end, enum take what,
+		 const struct vtx_ept_log *log)
+{
+	const struct job r = { ept, first, end, what, log };
+
+	return take_table(&r, ept->root, VTX_EPT_LEVELS, 0);
 }
 
 /**
@@ -362,15 +414,16 @@ static bool take_table(u64 *table, unsigned int level, gfn_t base, gfn_t first,
  * @end:	the page after the last
  * @log:	gets the bits of those whose dirty flag is set
  *
- * A large page goes whole. Tables stay until a large page takes their place.
+ * A large page goes whole. Tables that this leaves empty go, too, until
+ * vtx_ept_free_gone().
  *
- * Return: true if something was mapped: the caller flushes before any of those
+ * Return: true if something was there: the caller flushes before any of those
  * pages is reused.
  */
 bool vtx_ept_zap(struct vtx_ept *ept, gfn_t first, gfn_t end,
 		 const struct vtx_ept_log *log)
 {
-	return take_table(ept->root, VTX_EPT_LEVELS, 0, first, end, ZAP, log);
+	return take(ept, first, end, ZAP, log);
 }
 
 /**
@@ -388,7 +441,7 @@ bool vtx_ept_zap(struct vtx_ept *ept, gfn_t first, gfn_t end,
 bool vtx_ept_protect(struct vtx_ept *ept, gfn_t first, gfn_t end,
 		     const struct vtx_ept_log *log)
 {
-	return take_table(ept->root, VTX_EPT_LEVELS, 0, first, end, PROTECT, log);
+	return take(ept, first, end, PROTECT, log);
 }
 
 /**
@@ -408,7 +461,7 @@ bool vtx_ept_protect(struct vtx_ept *ept, gfn_t first, gfn_t end,
 bool vtx_ept_harvest(struct vtx_ept *ept, gfn_t first, gfn_t end,
 		     const struct vtx_ept_log *log)
 {
-	return take_table(ept->root, VTX_EPT_LEVELS, 0, first, end, HARVEST, log);
+	return take(ept, first, end, HARVEST, log);
 }
 
 /**
@@ -423,5 +476,5 @@ bool vtx_ept_harvest(struct vtx_ept *ept, gfn_t first, gfn_t end,
  */
 bool vtx_ept_age(struct vtx_ept *ept, gfn_t first, gfn_t end)
 {
-	return take_table(ept->root, VTX_EPT_LEVELS, 0, first, end, AGE, NULL);
+	return take(ept, first, end, AGE, NULL);
 }

@@ -4,6 +4,7 @@
 
 #include <linux/atomic.h>
 #include <linux/kvm_types.h>
+#include <linux/list.h>
 #include <linux/types.h>
 
 #include "ept_entry.h"
@@ -12,18 +13,22 @@
  * struct vtx_ept - one set of EPT paging structures
  * @root:	PML4 table
  * @eptp:	what the VMCS holds
+ * @gone:	tables that were taken out and CPUs may still walk
  */
 struct vtx_ept {
 	u64 *root;
 	u64 eptp;
+	struct list_head gone;
 };
 
 /**
  * struct vtx_ept_counters - of all sets of tables
  * @large:	2-MByte pages mapped now
  * @splits:	2-MByte pages taken away because of a part of them, ever
+ * @tables:	pages of paging structures, those in reserve included
  */
 struct vtx_ept_counters {
+	atomic64_t tables;
 	atomic64_t large;
 	atomic64_t splits;
 };
@@ -37,11 +42,11 @@ extern struct vtx_ept_counters vtx_ept_count;
 /**
  * struct vtx_ept_spare - tables allocated before ept_lock is taken
  * @n:		how many
- * @table:	zeroed pages; one more than needed, for a table that was taken out
+ * @table:	zeroed pages
  */
 struct vtx_ept_spare {
 	unsigned int n;
-	u64 *table[VTX_EPT_RESERVE + 1];
+	u64 *table[VTX_EPT_RESERVE];
 };
 
 /**
@@ -64,8 +69,9 @@ enum vtx_ept_result {
 
 int vtx_ept_init(struct vtx_ept *ept, bool ad);
 void vtx_ept_destroy(struct vtx_ept *ept);
+void vtx_ept_free_gone(struct vtx_ept *ept);
 int vtx_ept_spare_fill(struct vtx_ept_spare *spare);
-void vtx_ept_spare_trim(struct vtx_ept_spare *spare, unsigned int n);
+void vtx_ept_spare_free(struct vtx_ept_spare *spare);
 enum vtx_ept_result vtx_ept_map(struct vtx_ept *ept, gfn_t gfn, hpa_t phys, u64 rights,
 				unsigned int level, struct vtx_ept_spare *spare);
 unsigned int vtx_ept_fill(struct vtx_ept *ept, gfn_t gfn, const u64 *pages,
@@ -84,11 +90,6 @@ bool vtx_ept_young(const struct vtx_ept *ept, gfn_t gfn);
 static inline bool vtx_ept_has_ad(const struct vtx_ept *ept)
 {
 	return ept->eptp & VTX_EPTP_AD;
-}
-
-static inline void vtx_ept_spare_free(struct vtx_ept_spare *spare)
-{
-	vtx_ept_spare_trim(spare, 0);
 }
 
 #endif /* _VTX_EPT_H */

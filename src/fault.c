@@ -244,8 +244,7 @@ static int map_found(struct vtx_vcpu *vcpu, const struct place *p, const struct 
 			 */
 			if (p->logged)
 				__set_bit(p->gfn - p->first, p->slot->dirty);
-			vtx_tlb_ept_flush(&vm->tlb);
-			vtx_ept_spare_trim(&vcpu->spare, VTX_EPT_RESERVE);
+			vtx_mm_flush(vm);
 		}
 	}
 	spin_unlock(&vm->ept_lock);
@@ -372,6 +371,7 @@ int vtx_fault_show(struct seq_file *m)
 	seq_printf(m, "mapped_around %lld\n", atomic64_read(&vtx_fault_count.around));
 	seq_printf(m, "mapped_2m %lld\n", atomic64_read(&vtx_fault_count.large));
 	seq_printf(m, "split_2m %lld\n", atomic64_read(&vtx_ept_count.splits));
+	seq_printf(m, "tables %lld\n", atomic64_read(&vtx_ept_count.tables));
 	seq_printf(m, "now_2m %lld\n", atomic64_read(&vtx_ept_count.large));
 	seq_printf(m, "raced %lld\n", atomic64_read(&vtx_fault_count.raced));
 	seq_printf(m, "aged %lld\n", atomic64_read(&vtx_mm_aged));

@@ -19,6 +19,7 @@
 
 #include "dirty.h"
 #include "memslot.h"
+#include "mm.h"
 #include "vtx.h"
 
 #define MAX_PAGES	((1ULL << 31) - 1)	/* of a slot, KVM's limit */
@@ -94,7 +95,7 @@ static void zap(struct vtx_vm *vm, const struct vtx_memslot *slot)
 		next = min_t(gfn_t, end, gfn + VTX_EPT_PIECE);
 		spin_lock(&vm->ept_lock);
 		if (vtx_ept_zap(&vm->ept, gfn, next, &log))
-			vtx_tlb_ept_flush(&vm->tlb);
+			vtx_mm_flush(vm);
 		spin_unlock(&vm->ept_lock);
 		cond_resched();
 	}

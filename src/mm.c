@@ -50,6 +50,19 @@ atomic64_t vtx_mm_aged;
 /* Process memory that is zapped without a pause. */
 #define PIECE	(256UL << 20)
 
+/**
+ * vtx_mm_flush() - something was taken from the guest
+ * @vm: the VM, ept_lock held since
+ *
+ * When this returns no CPU uses it any more, nor the tables that led there.
+ */
+void vtx_mm_flush(struct vtx_vm *vm)
+{
+	lockdep_assert_held(&vm->ept_lock);
+	vtx_tlb_ept_flush(&vm->tlb);
+	vtx_ept_free_gone(&vm->ept);
+}
+
 /* What do_range() does to what the guest sees of a range of the process. */
 enum action { ZAP, AGE, LOOK };
 
@@ -130,7 +143,7 @@ static void zap_all(struct vtx_mm *mm, unsigned long start, unsigned long end,
 			/* Its release makes busy visible to who takes it next. */
 			spin_lock(&vm->ept_lock);
 			if (do_range(vm, start, to, ZAP))
-				vtx_tlb_ept_flush(&vm->tlb);
+				vtx_mm_flush(vm);
 			spin_unlock(&vm->ept_lock);
 		}
 		spin_unlock(&mm->lock);
@@ -181,7 +194,7 @@ static bool age(struct mmu_notifier *mn, unsigned long start, unsigned long end,
 		ad = vtx_ept_has_ad(&vm->ept);
 		r = do_range(vm, start, end, ad ? AGE : ZAP);
 		if (r && (flush || !ad))
-			vtx_tlb_ept_flush(&vm->tlb);
+			vtx_mm_flush(vm);
 		spin_unlock(&vm->ept_lock);
 		young |= r;
 	}

@@ -13,6 +13,7 @@ extern atomic64_t vtx_mm_aged;
 int vtx_mm_follow(struct vtx_vm *vm);
 void vtx_mm_unfollow(struct vtx_vm *vm);
 void vtx_mm_exit(void);
+void vtx_mm_flush(struct vtx_vm *vm);
 unsigned long vtx_mm_seq(const struct vtx_vm *vm);
 bool vtx_mm_retry(const struct vtx_vm *vm, unsigned long seq);
 unsigned int vtx_mm_level(struct mm_struct *mm, unsigned long hva);

@@ -4,6 +4,7 @@
 #define _UNIT_LINUX_MM_H
 
 #include <linux/kernel.h>
+#include <linux/list.h>
 #include <linux/types.h>
 
 #define PAGE_SHIFT		12
@@ -11,6 +12,14 @@
 
 #define __pa(address)		((u64)(address))
 #define __va(phys)		((void *)(phys))
+
+/* Of the pages that the test hands out: it lies behind each. */
+struct page {
+	struct list_head lru;
+};
+
+#define virt_to_page(address)	((struct page *)((char *)(address) + PAGE_SIZE))
+#define page_address(page)	((void *)((char *)(page) - PAGE_SIZE))
 
 #define min(a, b)		((a) < (b) ? (a) : (b))
 #define max(a, b)		((a) > (b) ? (a) : (b))
