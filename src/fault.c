@@ -215,6 +215,19 @@ static void map_others(struct vtx_ept *ept, const struct place *p, const struct 
 	atomic64_add(vtx_ept_fill(ept, f->first, phys, f->n), &vtx_fault_count.around);
 }
 
+/* ept_lock held. */
+static bool is_stale(struct vtx_vm *vm, const struct place *p, const struct found *f)
+{
+	unsigned long first = p->hva - ((p->gfn - f->first) << PAGE_SHIFT);
+	unsigned long end = first + ((unsigned long)f->n << PAGE_SHIFT);
+
+	if (f->level > 1) {
+		first = p->hva & PMD_MASK;
+		end = first + PMD_SIZE;
+	}
+	return p->gen != vm->map_gen || vtx_mm_retry(vm, p->seq, first, end);
+}
+
 /* Return: as vtx_fault_fast(), or RACED. */
 static int map_found(struct vtx_vcpu *vcpu, const struct place *p, const struct found *f,
 		     u64 access)
@@ -225,7 +238,7 @@ static int map_found(struct vtx_vcpu *vcpu, const struct place *p, const struct 
 	spin_lock(&vm->ept_lock);
 	if (vm->dead) {
 		r = -EIO;
-	} else if (p->gen != vm->map_gen || vtx_mm_retry(vm, p->seq)) {
+	} else if (is_stale(vm, p, f)) {
 		atomic64_inc(&vtx_fault_count.raced);
 		r = RACED;
 	} else {

@@ -6,14 +6,20 @@
  * pinned: whatever takes a page away from the process takes it away from the
  * guest first. The protocol with fault.c:
  *
- *	start():  busy++, then for each VM under its ept_lock: zap, flush; in
- *		  pieces where the range is long
+ *	start():  busy++, [low, high) takes in the range; then for each VM under
+ *		  its ept_lock: zap, flush; in pieces where the range is long
  *	fault:	  reads seq; finds the page; under ept_lock maps it only if busy is
- *		  0 and seq is what it was
+ *		  0 or the page is not in [low, high), and seq is what it was
  *	end():	  seq++, then busy--
  *
- * A fault that takes ept_lock before the zap is zapped; one that takes it after
- * sees busy; one that comes after end() sees another seq.
+ * A fault that takes ept_lock before the zap is zapped. One that takes it after
+ * sees busy, and a [low, high) that has the zapped range: as long as busy is not 0
+ * it only grows. If another start() has begun it anew, or busy is 0, the
+ * invalidation is over, and the fault sees another seq. So an invalidation stops
+ * faults in its range, and those under way when it ends come again.
+ *
+ * Look-ups by address go through all slots, which are sorted by guest page: the
+ * notifier is called for whole ranges, and VMs have few slots.
  *
  * Teardown uses mmu_notifier_put(), which waits for no grace period.
  */
@@ -34,13 +40,17 @@
  * @lock:	protects all members; taken before a VM's ept_lock
  * @vms:	the VMs, by vtx_vm.link
  * @busy:	invalidations under way; also read under ept_lock alone
- * @seq:	invalidations ended; also read under ept_lock alone
+ * @low:	lowest address that they have to do with; likewise
+ * @high:	the one behind the highest; likewise
+ * @seq:	invalidations ended; likewise
  */
 struct vtx_mm {
 	struct mmu_notifier mn;
 	spinlock_t lock;
 	struct list_head vms;
 	unsigned int busy;
+	unsigned long low;
+	unsigned long high;
 	unsigned long seq;
 };
 
@@ -158,7 +168,10 @@ static int start(struct mmu_notifier *mn,
 	struct vtx_mm *mm = container_of(mn, struct vtx_mm, mn);
 
 	spin_lock(&mm->lock);
-	WRITE_ONCE(mm->busy, mm->busy + 1);
+	/* Pairs with vtx_mm_retry(): who sees these sees seq of who was here before. */
+	smp_store_release(&mm->low, mm->busy ? min(mm->low, range->start) : range->start);
+	smp_store_release(&mm->high, mm->busy ? max(mm->high, range->end) : range->end);
+	smp_store_release(&mm->busy, mm->busy + 1);
 	spin_unlock(&mm->lock);
 	zap_all(mm, range->start, range->end, mmu_notifier_range_blockable(range));
 	return 0;
@@ -247,19 +260,25 @@ unsigned long vtx_mm_seq(const struct vtx_vm *vm)
 }
 
 /**
- * vtx_mm_retry() - may the page be stale by now?
- * @vm:  the VM, ept_lock held
- * @seq: from vtx_mm_seq()
+ * vtx_mm_retry() - may pages be stale by now?
+ * @vm:    the VM, ept_lock held
+ * @seq:   from vtx_mm_seq()
+ * @first: address of the first page in the process
+ * @end:   the address behind the last
  *
- * Return: true if the page must be looked up again.
+ * Return: true if they must be looked up again.
  */
-bool vtx_mm_retry(const struct vtx_vm *vm, unsigned long seq)
+bool vtx_mm_retry(const struct vtx_vm *vm, unsigned long seq, unsigned long first,
+		  unsigned long end)
 {
+	const struct vtx_mm *mm = vm->follower;
+
 	lockdep_assert_held(&vm->ept_lock);
-	/* Pairs with the release in end(). */
-	if (smp_load_acquire(&vm->follower->busy))
+	/* Each pairs with a release in start() or end(): seq is read last. */
+	if (smp_load_acquire(&mm->busy) && first < smp_load_acquire(&mm->high) &&
+	    end > smp_load_acquire(&mm->low))
 		return true;
-	return READ_ONCE(vm->follower->seq) != seq;
+	return READ_ONCE(mm->seq) != seq;
 }
 
 /* The process is gone though somebody holds the fds: nothing may run again. */

@@ -15,7 +15,8 @@ void vtx_mm_unfollow(struct vtx_vm *vm);
 void vtx_mm_exit(void);
 void vtx_mm_flush(struct vtx_vm *vm);
 unsigned long vtx_mm_seq(const struct vtx_vm *vm);
-bool vtx_mm_retry(const struct vtx_vm *vm, unsigned long seq);
+bool vtx_mm_retry(const struct vtx_vm *vm, unsigned long seq, unsigned long first,
+		  unsigned long end);
 unsigned int vtx_mm_level(struct mm_struct *mm, unsigned long hva);
 
 #endif /* _VTX_MM_H */

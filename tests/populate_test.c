@@ -100,4 +100,59 @@ TEST_F(populate, large_pages)
 	touch_twice(_metadata, &self->m, MADV_HUGEPAGE, "2M");
 }
 
+/* Faults that came to nothing because the process changed; -1: not from vtx. */
+static long raced(void)
+{
+	FILE *f = fopen("/sys/kernel/debug/vtx/memory", "r");
+	char line[64];
+	long n = -1;
+
+	while (f && fgets(line, sizeof(line), f))
+		sscanf(line, "raced %ld", &n);
+	if (f)
+		fclose(f);
+	return on_kvm() ? -1 : n;
+}
+
+static volatile unsigned int changes;
+static volatile bool stop_changes;
+
+/* Memory that no guest has is changed nearly all the time. */
+static void *change_other_memory(void *arg)
+{
+	const size_t size = 16UL << 20;
+	uint8_t *mem = map_aligned(size);
+
+	madvise(mem, size, MADV_NOHUGEPAGE);
+	memset(mem, 1, size);
+	while (!stop_changes) {
+		changes++;
+		mprotect(mem, size, changes / 2 % 2 ? PROT_READ : PROT_READ | PROT_WRITE);
+		changes++;
+	}
+	return munmap(mem, size) ? mem : NULL;
+}
+
+TEST_F(populate, goes_on_while_other_memory_changes)
+{
+	long before = raced(), lost;
+	pthread_t thread;
+	void *result;
+
+	if (before < 0)
+		SKIP(return, "needs debugfs");
+	changes = stop_changes = 0;
+	ASSERT_EQ(0, pthread_create(&thread, NULL, change_other_memory, NULL));
+	while (changes < 2)
+		usleep(1000);
+	touch_twice(_metadata, &self->m, MADV_NOHUGEPAGE, "4K beside changes");
+	stop_changes = true;
+	pthread_join(thread, &result);
+	ASSERT_EQ(NULL, result);
+	lost = raced() - before;
+	TH_LOG("%ld faults in vain beside %u changes", lost, changes / 2);
+	/* Its own memory changed as well, and one fault can be under way at each end. */
+	EXPECT_LT(lost, changes + 50);
+}
+
 TEST_HARNESS_MAIN
