@@ -260,7 +260,15 @@ out:
 	return r;
 }
 
-static noinline long other_ioctl(struct vtx_vcpu *vcpu, unsigned int cmd, unsigned long arg)
+/* The VM's own process, and one ioctl at a time. Return: 0 or a negative errno. */
+static __always_inline int lock_vcpu(struct vtx_vcpu *vcpu)
+{
+	if (vcpu->vm->mm != current->mm || READ_ONCE(vcpu->vm->dead))
+		return -EIO;
+	return mutex_lock_killable(&vcpu->mutex) ? -EINTR : 0;
+}
+
+static long locked_ioctl(struct vtx_vcpu *vcpu, unsigned int cmd, unsigned long arg)
 {
 	void __user *user = (void __user *)arg;
 
@@ -282,12 +290,24 @@ static noinline long other_ioctl(struct vtx_vcpu *vcpu, unsigned int cmd, unsign
 		return tsc_khz;
 	case KVM_SET_TSC_KHZ:
 		return ioctl_set_tsc_khz(arg);
-	case VTX_GET_INFO:
-	case VTX_GET_TLB_STATS:
-		return vtx_tlb_ioctl(cmd, user, &vcpu->vm->tlb, &vcpu->tlb);
 	default:
 		return ioctl_fixed(vcpu, cmd, user);
 	}
+}
+
+static noinline long other_ioctl(struct vtx_vcpu *vcpu, unsigned int cmd, unsigned long arg)
+{
+	long r;
+
+	/* For anyone who was given the fd, and while the vCPU runs: no lock. */
+	if (vtx_tlb_is_report(cmd))
+		return vtx_tlb_ioctl(cmd, (void __user *)arg, &vcpu->vm->tlb, &vcpu->tlb);
+	r = lock_vcpu(vcpu);
+	if (r)
+		return r;
+	r = locked_ioctl(vcpu, cmd, arg);
+	mutex_unlock(&vcpu->mutex);
+	return r;
 }
 
 /**
@@ -298,21 +318,19 @@ static noinline long other_ioctl(struct vtx_vcpu *vcpu, unsigned int cmd, unsign
  *
  * Context: may sleep.
  * Return: 0 or more, or the errno that KVM documents; -EIO in another process
- * than the VM's; -ENOTTY for what vtx does not have.
+ * than the VM's, save for reports; -ENOTTY for what vtx does not have.
  */
 long vtx_vcpu_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
 	struct vtx_vcpu *vcpu = file->private_data;
 	long r;
 
-	if (vcpu->vm->mm != current->mm || READ_ONCE(vcpu->vm->dead))
-		return -EIO;
-	if (mutex_lock_killable(&vcpu->mutex))
-		return -EINTR;
-	if (likely(cmd == KVM_RUN))
-		r = arg ? -EINVAL : vcpu->has_sigmask ? run_with_sigmask(vcpu) : vtx_run(vcpu);
-	else
-		r = other_ioctl(vcpu, cmd, arg);
+	if (unlikely(cmd != KVM_RUN))
+		return other_ioctl(vcpu, cmd, arg);
+	r = lock_vcpu(vcpu);
+	if (unlikely(r))
+		return r;
+	r = arg ? -EINVAL : vcpu->has_sigmask ? run_with_sigmask(vcpu) : vtx_run(vcpu);
 	mutex_unlock(&vcpu->mutex);
 	return r;
 }

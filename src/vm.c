@@ -250,6 +250,9 @@ static long vm_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	struct vtx_vm *vm = file->private_data;
 	void __user *user = (void __user *)arg;
 
+	/* For anyone who was given the fd, a tool of root's among them. */
+	if (vtx_tlb_is_report(cmd))
+		return vtx_tlb_ioctl(cmd, user, &vm->tlb, NULL);
 	if (vm->mm != current->mm || READ_ONCE(vm->dead))
 		return -EIO;
 	switch (cmd) {
@@ -277,9 +280,6 @@ static long vm_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	case KVM_SET_GSI_ROUTING:
 	case KVM_SIGNAL_MSI:
 		return ioctl_no_irqchip();
-	case VTX_GET_INFO:
-	case VTX_GET_TLB_STATS:
-		return vtx_tlb_ioctl(cmd, user, &vm->tlb, NULL);
 	default:
 		return ioctl_fixed(vm, cmd, user);
 	}

@@ -8,92 +8,15 @@
  * Tests of exhaustion need a small pool: vpid_pool_test.sh loads the module
  * with one. STORM= sets the number of vCPU lives of the leak test.
  */
-#include <sched.h>
-#include <stdint.h>
 #include <sys/mount.h>
 
-#include "../include/uapi/vtx.h"
 #include "kselftest_harness.h"
-#include "lib/vtx_test.h"
+#include "lib/tlb.h"
 
 #define FLIP_LA		0x100000UL	/* mapped to one of two pages of SCRATCH */
-#define set_policy(policy) write_file("/sys/module/vtx/parameters/vpid_policy", policy)
-#define CPU1_ONLINE "/sys/devices/system/cpu/cpu1/online"
+#define set_policy(policy) put_text("/sys/module/vtx/parameters/vpid_policy", policy)
 #define TRACING	"/sys/kernel/tracing"
 #define SMALL_POOL	8
-
-static int report(int fd, unsigned long number, void *buf, uint32_t size)
-{
-	struct vtx_report r = { .size = size, .addr = (uintptr_t)buf };
-
-	return ioctl(fd, number, &r);
-}
-
-static struct vtx_info info(int fd)
-{
-	struct vtx_info i;
-
-	if (report(fd, VTX_GET_INFO, &i, sizeof(i)))
-		die("VTX_GET_INFO");
-	return i;
-}
-
-static struct vtx_tlb_stats stats(int fd)
-{
-	struct vtx_tlb_stats s;
-
-	if (report(fd, VTX_GET_TLB_STATS, &s, sizeof(s)))
-		die("VTX_GET_TLB_STATS");
-	return s;
-}
-
-static uint64_t flushes(const struct vtx_tlb_stats *s)
-{
-	uint64_t n = 0;
-
-	for (int op = 0; op < VTX_TLB_NR_OPS; op++)
-		for (int cause = 0; cause < VTX_TLB_NR_CAUSES; cause++)
-			n += s->flush[op][cause];
-	return n;
-}
-
-static uint64_t invepts(const struct vtx_tlb_stats *s, enum vtx_tlb_cause cause)
-{
-	return s->flush[VTX_TLB_INVEPT_SINGLE][cause] + s->flush[VTX_TLB_INVEPT_ALL][cause];
-}
-
-/* What happened between two looks. */
-static struct vtx_tlb_stats since(struct vtx_tlb_stats before, struct vtx_tlb_stats after)
-{
-	__u64 *a = (__u64 *)&after, *b = (__u64 *)&before;
-
-	for (size_t i = 0; i < sizeof(after) / sizeof(*a); i++)
-		a[i] -= b[i];
-	return after;
-}
-
-static void on_cpu(int cpu)
-{
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET(cpu, &set);
-	if (sched_setaffinity(0, sizeof(set), &set))
-		die("sched_setaffinity to CPU %d", cpu);
-}
-
-#define nr_cpus() ((int)sysconf(_SC_NPROCESSORS_ONLN))
-
-static int write_file(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY), n;
-
-	if (fd < 0)
-		die("%s", path);
-	n = write(fd, text, strlen(text));
-	close(fd);
-	return n < 0 ? -1 : 0;
-}
 
 /* The guest's entry that maps @la. */
 static uint64_t *pte(struct vm *vm, uint64_t la)
@@ -340,10 +263,10 @@ TEST_F(vpid, cpu_that_left_is_clean_when_it_comes_back)
 	on_cpu(0);
 	ROUND();
 	before = stats(self->m.cpu);
-	write_file(CPU1_ONLINE, "0");
+	put_text(CPU1_ONLINE, "0");
 	s = since(before, stats(self->m.cpu));
 	EXPECT_EQ(1, s.avoided[VTX_TLB_SCRUBBED]);
-	write_file(CPU1_ONLINE, "1");
+	put_text(CPU1_ONLINE, "1");
 	on_cpu(1);
 	ROUND();
 	s = since(before, stats(self->m.cpu));
@@ -366,8 +289,8 @@ TEST_F(vpid, tracepoints_name_vpid_and_cause)
 		SKIP(return, "needs two CPUs and a VPID");
 	if (access(TRACING "/events", F_OK) && mount("t", TRACING, "tracefs", 0, NULL))
 		SKIP(return, "no tracefs");
-	write_file(TRACING "/events/vtx/vtx_vcpu_migrate/enable", "1");
-	write_file(TRACING "/events/vtx/vtx_invvpid/enable", "1");
+	put_text(TRACING "/events/vtx/vtx_vcpu_migrate/enable", "1");
+	put_text(TRACING "/events/vtx/vtx_invvpid/enable", "1");
 	ROUND();
 	on_cpu(1);
 	ROUND();
@@ -378,8 +301,8 @@ TEST_F(vpid, tracepoints_name_vpid_and_cause)
 	for (ssize_t n, at = 0; (n = read(fd, trace + at, sizeof(trace) - 1 - at)) > 0;)
 		at += n;
 	close(fd);
-	write_file(TRACING "/events/vtx/enable", "0");
-	write_file(TRACING "/trace", "\n");
+	put_text(TRACING "/events/vtx/enable", "0");
+	put_text(TRACING "/trace", "\n");
 	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
 		snprintf(line, sizeof(line), lines[i], info(self->m.cpu).vpid);
 		EXPECT_NE(NULL, strstr(trace, line))

@@ -88,10 +88,11 @@ static void show_info(int fd)
 	printf("INVEPT type %u%s", i.invept_type,
 	       i.flags & VTX_INFO_INVEPT_WIDE ? " (fallback)" : "");
 	if (i.flags & VTX_INFO_VPID)
-		printf(", INVVPID type %u%s, %u VPIDs: %llu in use, %llu at most, %llu exhaustions\n",
+		printf(", INVVPID type %u%s, %u VPIDs: %llu in use, %llu at most, %llu exhaustions, %llu retired\n",
 		       i.invvpid_type, i.flags & VTX_INFO_INVVPID_WIDE ? " (fallback)" : "",
 		       i.vpids, (unsigned long long)s.vpids_in_use,
-		       (unsigned long long)s.vpids_peak, (unsigned long long)s.vpids_exhausted);
+		       (unsigned long long)s.vpids_peak, (unsigned long long)s.vpids_exhausted,
+		       (unsigned long long)s.vpids_retired);
 	else
 		printf(", VPIDs off\n");
 	printf("policy %s\n", i.policy < VTX_TLB_NR_POLICIES ? policies[i.policy] : "?");

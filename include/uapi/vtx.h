@@ -4,7 +4,8 @@
  * invalidation instructions are in use, and what happened to the TLB.
  *
  * Both ioctls work on the system fd, on a VM fd and on a vCPU fd; the fd says
- * whose counters are meant. They take a struct vtx_report, which points at the
+ * whose counters are meant. Unlike KVM's they work in any process that was given
+ * the fd, and on a vCPU fd without waiting for a KVM_RUN under way. They take a struct vtx_report, which points at the
  * caller's buffer and carries its size, so that the structs below can grow at
  * their end without a new ioctl number: a shorter buffer gets the leading part,
  * what is longer than the kernel knows is cleared.

@@ -17,12 +17,13 @@ GUEST vpid_flip64, 64
 	jmp 1b
 END vpid_flip64
 
-/* RSI: a page; each round reads it. */
-GUEST vpid_read64, 64
-1:	mov (%rsi), %al
+/* RSI: a page; each round writes to it and tells what it read. */
+GUEST vpid_touch64, 64
+1:	incb (%rsi)
+	mov (%rsi), %al
 	out %al, $PORT_SYNC
 	jmp 1b
-END vpid_read64
+END vpid_touch64
 
 /* Each round changes EFER.NXE. */
 GUEST vpid_efer64, 64
