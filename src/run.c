@@ -104,10 +104,8 @@ static __always_inline int enter(struct vtx_vcpu *vcpu)
 	unsigned int rounds = vtx_tlb_straight() && vtx_host_straight() ? MAX_ROUNDS : 1;
 	int r;
 
-	if (unlikely(vtx_tlb_enter(&vcpu->tlb))) {
-		vcpu->vmcs.failed = true;
+	if (unlikely(vtx_tlb_enter(&vcpu->tlb)))
 		return VTX_NO_ENTRY;
-	}
 	guest_timing_enter_irqoff();
 	if (unlikely(vtx_event_due(vcpu)))
 		vtx_event_prepare(vcpu);
@@ -119,9 +117,13 @@ static __always_inline int enter(struct vtx_vcpu *vcpu)
 /* SDM vol. 3 "VM-Instruction Error Numbers". */
 static int entry_failed(struct vtx_vcpu *vcpu)
 {
+	struct vtx_tlb_vm *tlb = &vcpu->vm->tlb;
+
 	if (!vtx_root_cpu_on(smp_processor_id()))
 		return -EIO;
-	if (vcpu->vmcs.failed)
+	if (READ_ONCE(tlb->failed))
+		vtx_tlb_stop(tlb);
+	if (vcpu->vmcs.failed || READ_ONCE(tlb->failed))
 		return vtx_internal_error(vcpu, KVM_INTERNAL_ERROR_UNEXPECTED_EXIT_REASON);
 	return vtx_fail_entry(vcpu, vmcs_read32(VM_INSTRUCTION_ERROR));
 }

@@ -94,6 +94,18 @@ int vtx_tlb_setup(u64 ept_vpid_cap, bool vpid_ctl)
 	return 0;
 }
 
+/* VMfail of operands that are right can't happen; if it does, we stop and tell (V7). */
+static int failed(struct vtx_tlb_vcpu *vcpu, const char *insn, u8 type, u64 tag,
+		  enum vtx_tlb_cause cause)
+{
+	count(vcpu->vm, vcpu, event[VTX_TLB_FAILURES]);
+	pr_err_ratelimited("%s type %u for %#llx failed on CPU %d: %s\n",
+			   insn, type, tag, smp_processor_id(),
+			   cause == VTX_TLB_TEARDOWN ? "the VPID is not used again" :
+						       "its VM is stopped");
+	return -EIO;
+}
+
 /*
  * INVVPID on this CPU for @vcpu's VPID, of the supported @type that includes
  * it. The result is never ignored (V7).
@@ -107,10 +119,9 @@ static int invvpid(struct vtx_tlb_vcpu *vcpu, u8 type, enum vtx_tlb_cause cause)
 	count(vcpu->vm, vcpu, flush[op][cause]);
 	if (!single && vtx_tlb_caps.invvpid_type == type)
 		count(vcpu->vm, vcpu, event[VTX_TLB_FALLBACKS]);
-	if (!vtx_root_invvpid(type, single ? vcpu->vpid : 0, 0))
-		return 0;
-	count(vcpu->vm, vcpu, event[VTX_TLB_FAILURES]);
-	return -EIO;
+	if (vtx_root_invvpid(type, single ? vcpu->vpid : 0, 0))
+		return failed(vcpu, "INVVPID", type, vcpu->vpid, cause);
+	return 0;
 }
 
 /* INVEPT on this CPU for @vcpu's EPT root, likewise. */
@@ -125,10 +136,9 @@ static int invept(struct vtx_tlb_vcpu *vcpu, enum vtx_tlb_cause cause)
 	count(vcpu->vm, vcpu, flush[op][cause]);
 	if (!single)
 		count(vcpu->vm, vcpu, event[VTX_TLB_FALLBACKS]);
-	if (!vtx_root_invept(type, eptp))
-		return 0;
-	count(vcpu->vm, vcpu, event[VTX_TLB_FAILURES]);
-	return -EIO;
+	if (vtx_root_invept(type, eptp))
+		return failed(vcpu, "INVEPT", type, vcpu->vm->eptp, cause);
+	return 0;
 }
 
 /*
@@ -231,16 +241,17 @@ static int flush_vpid(struct vtx_tlb_vcpu *vcpu, int cpu, bool covered)
  * needless.
  *
  * Context: interrupts off, @vcpu published as in the guest.
- * Return: 0 or -EIO.
+ * Return: 0 or -EIO, as vtx_tlb_enter().
  */
 int vtx_tlb_flush_due(struct vtx_tlb_vcpu *vcpu, int cpu)
 {
 	struct vtx_tlb_cpu *here = &vcpu->vm->cpu[cpu];
-	int done = flush_ept(vcpu, here);
+	int done = READ_ONCE(vcpu->vm->failed) ? -EIO : flush_ept(vcpu, here);
 
 	if (done >= 0 && !flush_vpid(vcpu, cpu, done))
 		return 0;
 
+	WRITE_ONCE(vcpu->vm->failed, true);
 	/* As in vtx_tlb_exit(): nobody needs to wait for this CPU. */
 	smp_store_release(&here->in_guest, false);
 	return -EIO;
@@ -293,6 +304,20 @@ void vtx_tlb_ept_flush(struct vtx_tlb_vm *vm)
 	smp_mb__after_atomic();
 
 	on_each_cpu_cond(cpu_in_guest, leave_guest, vm, true);
+}
+
+/**
+ * vtx_tlb_stop() - no vCPU of a VM whose flush failed is in the guest any more
+ * @vm: for which vtx_tlb_enter() returned -EIO
+ *
+ * CPUs in the guest come out, and the new generation sends every later entry to
+ * vtx_tlb_flush_due(), which lets none pass.
+ *
+ * Context: as vtx_tlb_ept_flush().
+ */
+void vtx_tlb_stop(struct vtx_tlb_vm *vm)
+{
+	vtx_tlb_ept_flush(vm);
 }
 
 /**
@@ -398,12 +423,10 @@ void vtx_tlb_vcpu_release(struct vtx_tlb_vcpu *vcpu)
 		on_each_cpu_mask(vcpu->visited, flush_teardown, vcpu, true);
 	cpus_read_unlock();
 
-	if (atomic64_read(&vcpu->count.event[VTX_TLB_FAILURES]) == failures) {
+	if (atomic64_read(&vcpu->count.event[VTX_TLB_FAILURES]) == failures)
 		vtx_vpid_free(vcpu->vpid);
-	} else {
-		pr_err("INVVPID failed; VPID %u is not used again\n", vcpu->vpid);
+	else
 		vtx_vpid_retire(vcpu->vpid);
-	}
 	free_cpumask_var(vcpu->visited);
 }
 

@@ -65,6 +65,7 @@ struct vtx_tlb_cpu {
 /**
  * struct vtx_tlb_vm - translations through one EPT root
  * @eptp: [I] its EPTP
+ * @failed: a flush that was due at an entry failed: no vCPU may enter again
  * @ept_gen: counts changes that cached translations must not survive; from 1
  * @cpu: [I] one slot for each possible CPU
  * @node: [r] among all VMs
@@ -76,6 +77,7 @@ struct vtx_tlb_cpu {
  */
 struct vtx_tlb_vm {
 	u64 eptp;
+	bool failed;
 	atomic64_t ept_gen;
 	struct vtx_tlb_cpu *cpu;
 	struct list_head node;
@@ -119,6 +121,7 @@ void vtx_tlb_cpu_off(int cpu);
 int vtx_tlb_vm_init(struct vtx_tlb_vm *vm, u64 eptp);
 void vtx_tlb_vm_destroy(struct vtx_tlb_vm *vm);
 void vtx_tlb_ept_flush(struct vtx_tlb_vm *vm);
+void vtx_tlb_stop(struct vtx_tlb_vm *vm);
 
 int vtx_tlb_vcpu_init(struct vtx_tlb_vcpu *vcpu, struct vtx_tlb_vm *vm);
 void vtx_tlb_vcpu_release(struct vtx_tlb_vcpu *vcpu);
@@ -136,8 +139,8 @@ int vtx_tlb_flush_due(struct vtx_tlb_vcpu *vcpu, int cpu);
  * once.
  *
  * Context: interrupts off from here to vtx_tlb_exit().
- * Return: 0, or -EIO if a flush failed: the VM must not run again. There is no
- * vtx_tlb_exit() to call then.
+ * Return: 0, or -EIO if a flush of this VM failed, now or before: the caller calls
+ * vtx_tlb_stop() once interrupts are on. There is no vtx_tlb_exit() to call then.
  */
 static inline int vtx_tlb_enter(struct vtx_tlb_vcpu *vcpu)
 {

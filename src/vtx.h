@@ -16,13 +16,15 @@
  *
  * Lock order:
  *	vcpu->mutex > vm->lock > vm->map_sem > mmap_lock > vtx_mm.lock > vm->ept_lock (spins)
+ *	vm->lock > cpus_read_lock > registry_lock (tlb.c; spins, IRQs off)
  * mmu-notifier callbacks run under mmap_lock or page locks: the spinlocks only.
  * ept_lock is never taken with IRQs off: who holds it may wait for an IPI.
  * Between vtx_vcpu_load() and vtx_vcpu_put() preemption is off: no mutex.
  *
  * Failures have three channels. The user's fault is an errno. The guest's
  * fault is an exception in the guest or a KVM_EXIT_* for its VMM. Ours, or the
- * CPU's, is vcpu->vmcs.failed: KVM_EXIT_INTERNAL_ERROR for ever, one log line.
+ * CPU's, is vcpu->vmcs.failed, or vm->tlb.failed for all vCPUs of the VM:
+ * KVM_EXIT_INTERNAL_ERROR for ever, one log line.
  */
 #ifndef _VTX_H
 #define _VTX_H

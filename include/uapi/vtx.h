@@ -107,7 +107,7 @@ struct vtx_info {
 	X(VTX_TLB_EPT_CHANGES,	"ept-changes")	/* EPT generations */	\
 	X(VTX_TLB_KICKS,	"kicks")	/* CPUs made to leave the guest */ \
 	X(VTX_TLB_FALLBACKS,	"fallbacks")	/* wider type than wanted */ \
-	X(VTX_TLB_FAILURES,	"failures")	/* VMfail: the VM is dead */
+	X(VTX_TLB_FAILURES,	"failures")	/* VMfail: VM stopped, or VPID retired */
 
 #define VTX_TLB_ENUM(symbol, name) symbol,
 enum vtx_tlb_policy { VTX_TLB_POLICIES(VTX_TLB_ENUM) VTX_TLB_NR_POLICIES };

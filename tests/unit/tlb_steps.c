@@ -49,8 +49,7 @@ bool world_enabled(struct op op)
 	case OP_STATE:
 		return v->live && v->on < 0;
 	case OP_ENTER:
-		return v->live && v->on < 0 && hw.cpu[op.b].vmx && w.guest[op.b] < 0 &&
-		       !w.vm[w.cfg.vm_of[op.a]].dead;
+		return v->live && v->on < 0 && hw.cpu[op.b].vmx && w.guest[op.b] < 0;
 	case OP_EXIT:
 	case OP_INVLPG:
 		return v->live && v->on >= 0;

@@ -145,6 +145,18 @@ static void expect_enter(int id, int cpu, bool *invept, bool *invvpid)
 	v->last = cpu;
 }
 
+/* A flush failed: nothing of the VM is in the guest after what run.c does then. */
+static void stop_vm(struct world_vm *vm)
+{
+	int cpu;
+
+	vm->dead = true;
+	vtx_tlb_stop(&vm->tlb);
+	for (cpu = 0; cpu < w.cfg.cpus; cpu++)
+		if (w.guest[cpu] >= 0 && &w.vm[w.cfg.vm_of[w.guest[cpu]]] == vm)
+			violation("V7", "CPU %d still runs a VM whose flush failed", cpu);
+}
+
 /* The narrowest type that exists was used. */
 static void check_types(bool wide)
 {
@@ -170,13 +182,15 @@ static void do_enter(int id, int cpu)
 	err = vtx_tlb_enter(&v->tlb);
 	if (failing && !hw.fail_in && !err)
 		violation("V7", "a failed flush was ignored");
+	if (vm->dead && (!err || hw.invvpids + hw.invepts))
+		violation("V7", "a VM whose flush failed enters");
 	if (err) {
-		if (err != -EIO || !failing || hw.fail_in)
+		if (err != -EIO || (!vm->dead && (!failing || hw.fail_in)))
 			violation("V7", "enter failed with %d", err);
 		if (vm->tlb.cpu[cpu].in_guest)
 			violation("V6", "failed entry left CPU %d in guest", cpu);
 		hw.cpu[cpu].irqs_off = false;
-		vm->dead = true;
+		stop_vm(vm);
 		return;
 	}
 	hw_transition(cpu, v->vpid);

@@ -26,6 +26,7 @@
 #define min(a, b) ({ __typeof__(a) _a = (a); __typeof__(b) _b = (b); _a < _b ? _a : _b; })
 #define container_of(ptr, type, member) ((type *)((char *)(ptr) - offsetof(type, member)))
 #define pr_err(...)		machine_printk(__VA_ARGS__)
+#define pr_err_ratelimited	pr_err
 #define WARN_ON_ONCE(c) ({ bool _c = (c); if (_c) machine_warn(#c); _c; })
 
 void machine_warn(const char *what);	/* the kernel said WARNING: */
