@@ -11,7 +11,8 @@
  *   its CR0, CR3, CR4... are set from outside               INVVPID, next entry
  *   its VPID is about to be released                        INVVPID, all CPUs visited
  *   an EPT entry loses a permission or changes its address  INVEPT, all CPUs
- *   an EPT root is used for the first time on a CPU         INVEPT, that CPU
+ *   an EPT root is used for the first time on a CPU, or     INVEPT, that CPU
+ *   for the first time since the CPU left VMX operation
  *   a CPU enters VMX operation                              all of both
  *
  * and to nothing else: what need not be executed is counted with its reason.
@@ -177,8 +178,8 @@ static bool invvpid_due(struct vtx_tlb_vcpu *vcpu, int cpu, bool requested,
 	bool moved = last != cpu;
 	bool due = false;
 
-	if (moved && last != VTX_TLB_NOWHERE) {
-		trace_vtx_vcpu_migrate(vcpu->vpid, last, cpu);
+	if (moved && last != VTX_TLB_NOWHERE && last != VTX_TLB_LEFT(cpu)) {
+		trace_vtx_vcpu_migrate(vcpu->vpid, last < 0 ? VTX_TLB_LEFT(last) : last, cpu);
 		count(vcpu->vm, vcpu, event[VTX_TLB_MIGRATIONS]);
 	}
 
@@ -430,23 +431,26 @@ void vtx_tlb_vcpu_release(struct vtx_tlb_vcpu *vcpu)
 	free_cpumask_var(vcpu->visited);
 }
 
+static int scrub_vpid(u8 type, enum vtx_tlb_op op, u16 vpid)
+{
+	trace_vtx_invvpid(type, vpid, VTX_TLB_SCRUB);
+	atomic64_inc(&vtx_tlb_total.flush[op][VTX_TLB_SCRUB]);
+	return vtx_root_invvpid(type, vpid, 0);
+}
+
 /* Drop the translations of every VPID the pool can hand out. */
 static int scrub_vpids(void)
 {
 	struct vtx_vpid_stats pool;
 	unsigned int id;
 
-	if (vtx_tlb_caps.invvpid_all) {
-		atomic64_inc(&vtx_tlb_total.flush[VTX_TLB_INVVPID_ALL][VTX_TLB_SCRUB]);
-		return vtx_root_invvpid(VMX_VPID_EXTENT_ALL_CONTEXT, 0, 0);
-	}
+	if (vtx_tlb_caps.invvpid_all)
+		return scrub_vpid(VMX_VPID_EXTENT_ALL_CONTEXT, VTX_TLB_INVVPID_ALL, 0);
 
 	vtx_vpid_stats(&pool);
-	for (id = 1; id <= pool.nr_ids; id++) {
-		atomic64_inc(&vtx_tlb_total.flush[VTX_TLB_INVVPID_SINGLE][VTX_TLB_SCRUB]);
-		if (vtx_root_invvpid(VMX_VPID_EXTENT_SINGLE_CONTEXT, id, 0))
+	for (id = 1; id <= pool.nr_ids; id++)
+		if (scrub_vpid(VMX_VPID_EXTENT_SINGLE_CONTEXT, VTX_TLB_INVVPID_SINGLE, id))
 			return -EIO;
-	}
 	return 0;
 }
 
@@ -455,7 +459,9 @@ static int scrub_vpids(void)
  *
  * VMXON drops nothing: what a CPU cached in an earlier stay, or for another
  * hypervisor, is still there. EPT roots need nothing where all-context INVEPT
- * is missing, since each VM begins with an INVEPT on each CPU.
+ * is missing, since each VM begins with an INVEPT on each CPU, and again on one
+ * that came back: one rule for CPUs with and without all-context INVEPT is worth
+ * an instruction per VM.
  *
  * Context: right after VMXON, interrupts off; the pool has its size.
  * Return: 0 or -EIO.
@@ -463,6 +469,7 @@ static int scrub_vpids(void)
 int vtx_tlb_scrub(void)
 {
 	if (vtx_tlb_caps.invept_all) {
+		trace_vtx_invept(VMX_EPT_EXTENT_GLOBAL, 0, VTX_TLB_SCRUB);
 		atomic64_inc(&vtx_tlb_total.flush[VTX_TLB_INVEPT_ALL][VTX_TLB_SCRUB]);
 		if (vtx_root_invept(VMX_EPT_EXTENT_GLOBAL, 0))
 			return -EIO;
@@ -489,7 +496,7 @@ void vtx_tlb_cpu_off(int cpu)
 		vm->cpu[cpu].flushed = 0;
 		list_for_each_entry(vcpu, &vm->vcpus, node) {
 			/* Else the fast path would not set visited again. */
-			cmpxchg(&vcpu->last_cpu, cpu, VTX_TLB_NOWHERE);
+			cmpxchg(&vcpu->last_cpu, cpu, VTX_TLB_LEFT(cpu));
 			if (cpumask_test_and_clear_cpu(cpu, vcpu->visited) && vcpu->vpid)
 				count(vm, vcpu, avoided[VTX_TLB_SCRUBBED]);
 		}

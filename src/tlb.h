@@ -13,7 +13,9 @@
 
 #include "../include/uapi/vtx.h"
 
-#define VTX_TLB_NOWHERE	(-1)	/* as a CPU number: has not run anywhere yet */
+/* As a CPU number: has not run anywhere yet; ran last on @cpu, which left since. */
+#define VTX_TLB_NOWHERE		(-1)
+#define VTX_TLB_LEFT(cpu)	(-2 - (cpu))
 
 /**
  * struct vtx_tlb_caps - which invalidations this machine gets
@@ -89,7 +91,7 @@ struct vtx_tlb_vm {
  * struct vtx_tlb_vcpu - translations tagged for one vCPU
  * @vm: [I] its VM
  * @vpid: [I] its VPID, 0 if it has none: "enable VPID" is off then
- * @last_cpu: [v] where it entered last; cleared by vtx_tlb_cpu_off()
+ * @last_cpu: [v] where it entered last; VTX_TLB_LEFT() by vtx_tlb_cpu_off()
  * @request: counts changes of state that imply a flush
  * @served: [v] the last of them that has been dealt with
  * @visited: [v] CPUs that may hold translations tagged with @vpid; cleared by

@@ -179,6 +179,31 @@ TEST_F(vpid, efer_set_by_the_guest_costs_one_invvpid)
 	}
 }
 
+/* Control registers whose writes exit: the same. */
+TEST_F(vpid, cr0_and_cr4_set_by_the_guest_cost_one_invvpid)
+{
+	struct vtx_tlb_stats before, s;
+
+	if (!info(self->m.cpu).vpid)
+		SKIP(return, "this vCPU has no VPID");
+	for (int cr = 0; cr <= 4; cr += 4) {
+		if (cr)
+			vm_start(&self->m, MODE_LONG, vpid_cr4_64);
+		else
+			vm_start(&self->m, MODE_LONG, vpid_cr0_64);
+		/* State that the VMM set is flushed for with the first entry. */
+		ASSERT_EXIT(KVM_EXIT_IO, &self->m);
+		before = stats(self->m.cpu);
+		for (int i = 1; i <= 3; i++) {
+			ASSERT_EXIT(KVM_EXIT_IO, &self->m);
+			s = since(before, stats(self->m.cpu));
+			EXPECT_EQ(i, s.flush[VTX_TLB_INVVPID_SINGLE][VTX_TLB_STATE])
+				TH_LOG("CR%d", cr);
+			EXPECT_EQ(i, flushes(&s));
+		}
+	}
+}
+
 TEST_F(vpid, memory_taken_away_costs_one_invept_at_the_next_entry)
 {
 	struct vtx_tlb_stats before, s;
@@ -250,7 +275,10 @@ TEST_F(vpid, teardown_flushes_the_cpus_visited)
 	}
 }
 
-/* Neither the VPID nor the EPT root has anything there: it was scrubbed. */
+/*
+ * Nothing is there with the VPID: it was scrubbed. The EPT root gets its INVEPT as
+ * on every CPU that is new to it, whether or not the scrub has covered it.
+ */
 TEST_F(vpid, cpu_that_left_is_clean_when_it_comes_back)
 {
 	struct vtx_tlb_stats before, s;
@@ -273,29 +301,76 @@ TEST_F(vpid, cpu_that_left_is_clean_when_it_comes_back)
 	EXPECT_EQ(1, s.avoided[VTX_TLB_FIRST_VISIT]);
 	EXPECT_EQ(1, invepts(&s, VTX_TLB_CREATE));
 	EXPECT_EQ(1, flushes(&s));
+	EXPECT_EQ(1, s.event[VTX_TLB_MIGRATIONS]);
+}
+
+/* Where it ran last is gone, and it moved all the same. */
+TEST_F(vpid, move_from_a_cpu_that_left_is_a_migration)
+{
+	struct vtx_tlb_stats before, s;
+
+	if (nr_cpus() < 2 || !info(self->m.cpu).vpid || access(CPU1_ONLINE, W_OK))
+		SKIP(return, "needs a VPID and a CPU that can go offline");
+	ROUND();
+	on_cpu(1);
+	ROUND();
+	before = stats(self->m.cpu);
+	put_text(CPU1_ONLINE, "0");	/* and this thread goes elsewhere */
+	ROUND();
+	s = since(before, stats(self->m.cpu));
+	put_text(CPU1_ONLINE, "1");
+	EXPECT_EQ(1, s.event[VTX_TLB_MIGRATIONS]);
+	EXPECT_EQ(1, s.flush[VTX_TLB_INVVPID_SINGLE][VTX_TLB_MIGRATE]);
+	EXPECT_EQ(1, flushes(&s));
 }
 
 TEST_F(vpid, tracepoints_name_vpid_and_cause)
 {
+	static const char * const events[] = {
+		"vtx_vpid_alloc", "vtx_vpid_free", "vtx_invvpid", "vtx_invept",
+		"vtx_vcpu_migrate",
+	};
+	/* Each with the VPID where it has a %u. */
 	static const char * const lines[] = {
+		"vtx_vpid_alloc: vpid %u in_use ",
 		"vtx_vcpu_migrate: vpid %u cpu 0 -> 1",
 		"vtx_invvpid: type 1 vpid %u cause migrate",
+		"vtx_invvpid: type 1 vpid %u cause teardown",
+		"vtx_vpid_free: vpid %u in_use ",
+		" cause create", " cause ept",		/* vtx_invept's only */
+		"vtx_invept: type 2 eptp 0x0 cause scrub",
+		"vtx_invvpid: type 2 vpid 0 cause scrub",
 	};
 	static char trace[65536];
 	char line[80];
+	uint32_t vpid;
 	int fd;
 
-	if (nr_cpus() < 2 || !info(self->m.cpu).vpid)
-		SKIP(return, "needs two CPUs and a VPID");
+	if (nr_cpus() < 2 || !info(self->m.cpu).vpid || access(CPU1_ONLINE, W_OK))
+		SKIP(return, "needs a VPID and a CPU that can go offline");
 	if (access(TRACING "/events", F_OK) && mount("t", TRACING, "tracefs", 0, NULL))
 		SKIP(return, "no tracefs");
-	put_text(TRACING "/events/vtx/vtx_vcpu_migrate/enable", "1");
-	put_text(TRACING "/events/vtx/vtx_invvpid/enable", "1");
+	for (size_t i = 0; i < sizeof(events) / sizeof(events[0]); i++) {
+		snprintf(line, sizeof(line), TRACING "/events/vtx/%s/enable", events[i]);
+		put_text(line, "1");
+	}
+	vm_destroy(&self->m);
+	self->made = false;
+	vm_create(&self->m);
+	self->made = true;
+	start_flipping(&self->m);
+	vpid = info(self->m.cpu).vpid;
 	ROUND();
 	on_cpu(1);
 	ROUND();
 	on_cpu(0);
 	ROUND();
+	madvise(self->m.ram + SCRATCH + PAGE, PAGE, MADV_DONTNEED);
+	run_to_byte(&self->m);
+	vm_destroy(&self->m);
+	self->made = false;
+	put_text(CPU1_ONLINE, "0");
+	put_text(CPU1_ONLINE, "1");
 	fd = open(TRACING "/trace", O_RDONLY);
 	ASSERT_LE(0, fd);
 	for (ssize_t n, at = 0; (n = read(fd, trace + at, sizeof(trace) - 1 - at)) > 0;)
@@ -304,7 +379,7 @@ TEST_F(vpid, tracepoints_name_vpid_and_cause)
 	put_text(TRACING "/events/vtx/enable", "0");
 	put_text(TRACING "/trace", "\n");
 	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
-		snprintf(line, sizeof(line), lines[i], info(self->m.cpu).vpid);
+		snprintf(line, sizeof(line), lines[i], vpid);
 		EXPECT_NE(NULL, strstr(trace, line))
 			TH_LOG("no line '%s'", line);
 	}
@@ -366,6 +441,29 @@ TEST_F(vpid, policy_always_flushes_at_each_entry)
 	ROUND();
 	s = since(before, stats(self->m.cpu));
 	EXPECT_EQ(0, flushes(&s));
+}
+
+/* Entries that follow one another without a look at anything else, too. */
+TEST_F(vpid, policy_always_flushes_at_entries_that_stay_in_the_kernel)
+{
+	enum { CPUIDS = 32 };		/* in the guest's loop */
+	struct vtx_tlb_stats before, s;
+
+	if (!info(self->m.cpu).vpid)
+		SKIP(return, "this vCPU has no VPID");
+	vm_start(&self->m, MODE_LONG, vpid_cpuid64);
+	ASSERT_EXIT(KVM_EXIT_IO, &self->m);
+	before = stats(self->m.cpu);
+	ASSERT_EXIT(KVM_EXIT_IO, &self->m);
+	s = since(before, stats(self->m.cpu));
+	EXPECT_EQ(0, flushes(&s));
+	set_policy("always");
+	before = stats(self->m.cpu);
+	ASSERT_EXIT(KVM_EXIT_IO, &self->m);
+	set_policy("single");
+	s = since(before, stats(self->m.cpu));
+	/* One for KVM_RUN, one behind each CPUID, and one per interrupt. */
+	EXPECT_LE(CPUIDS + 1, s.flush[VTX_TLB_INVVPID_SINGLE][VTX_TLB_POLICY]);
 }
 
 TEST_F(vpid, policy_all_drops_all_contexts_on_migration)
