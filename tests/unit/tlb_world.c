@@ -140,9 +140,10 @@ static void expect_enter(int id, int cpu, bool *invept, bool *invvpid)
 		   ((moved && v->visited[cpu]) || (!moved && v->state) ||
 		    w.policy == VTX_TLB_ALWAYS);
 	vm->seen[cpu] = vm->changes + 1;
+	vm->migrations += v->ran >= 0 && v->ran != cpu;
 	v->visited[cpu] = true;
 	v->state = false;
-	v->last = cpu;
+	v->last = v->ran = cpu;
 }
 
 /* A flush failed: nothing of the VM is in the guest after what run.c does then. */
@@ -206,6 +207,10 @@ static void do_enter(int id, int cpu)
 		violation("MINIMAL", "entry of vCPU %d on CPU %d: %d INVEPT, %d INVVPID; the rules ask for %d, %d",
 			  id, cpu, hw.invepts, hw.invvpids, invept, invvpid);
 	check_types(moved && w.policy == VTX_TLB_ALL);
+	if (vm->tlb.count.event[VTX_TLB_MIGRATIONS].counter != vm->migrations)
+		violation("COUNT", "%lld migrations counted, %d happened",
+			  (long long)vm->tlb.count.event[VTX_TLB_MIGRATIONS].counter,
+			  vm->migrations);
 	guest_access(cpu);
 }
 
@@ -226,7 +231,8 @@ static void do_vm_create(int id)
 	vm->live = true;
 	vm->dead = false;
 	vm->root = root;
-	vm->changes = 0;
+	vm->changes = vm->migrations = 0;
+	memset(&vm->gone, 0, sizeof(vm->gone));
 	memset(vm->seen, 0, sizeof(vm->seen));
 	for (i = 0; i < w.cfg.gpas; i++)
 		vm->ept[i] = (struct world_ept){ new_page(id, i), true, true };
@@ -274,12 +280,37 @@ static void do_vcpu_create(int id)
 	memset(v, 0, offsetof(struct world_vcpu, tlb));
 	v->live = true;
 	v->on = -1;
-	v->last = -1;
+	v->last = v->ran = -1;
 	v->vpid = v->tlb.vpid;
 	for (i = 0; i < w.cfg.pcids; i++)
 		for (j = 0; j < w.cfg.las; j++)
 			v->pt[i][j] = (i + j) % w.cfg.gpas;
 	check_new_vpid(id, v->vpid);
+}
+
+/* struct vtx_tlb_counters is an array of numbers. */
+static void counters_add(struct vtx_tlb_counters *sum, const struct vtx_tlb_counters *count)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(*sum) / sizeof(atomic64_t); i++)
+		((atomic64_t *)sum)[i].counter += ((const atomic64_t *)count)[i].counter;
+}
+
+/* What a VM counts is what its vCPUs do, but for what it does as a whole. */
+static void check_vm_counters(int id)
+{
+	const struct world_vm *vm = &w.vm[id];
+	struct vtx_tlb_counters sum = vm->gone;
+	int i;
+
+	for (i = 0; i < w.cfg.vcpus; i++)
+		if (w.vcpu[i].live && w.cfg.vm_of[i] == id)
+			counters_add(&sum, &w.vcpu[i].tlb.count);
+	sum.event[VTX_TLB_EPT_CHANGES] = vm->tlb.count.event[VTX_TLB_EPT_CHANGES];
+	sum.event[VTX_TLB_KICKS] = vm->tlb.count.event[VTX_TLB_KICKS];
+	if (memcmp(&sum, &vm->tlb.count, sizeof(sum)))
+		violation("COUNT", "VM %d counts something else than its vCPUs", id);
 }
 
 static void do_vcpu_destroy(int id)
@@ -295,6 +326,7 @@ static void do_vcpu_destroy(int id)
 		if (v->vpid && v->visited[cpu] && hw.cpu[cpu].vmx)
 			expected |= 1u << cpu;
 	vtx_tlb_vcpu_release(&v->tlb);
+	counters_add(&w.vm[w.cfg.vm_of[id]].gone, &v->tlb.count);
 	v->live = false;
 	vtx_vpid_stats(&after);
 	if (hw.invvpid_cpus & ~expected)
@@ -323,7 +355,7 @@ static void ept_changed(struct world_vm *vm)
 	vtx_tlb_ept_flush(&vm->tlb);
 	vm->changes++;
 	kicks = vm->tlb.count.event[VTX_TLB_KICKS].counter - kicks;
-	if (kicks > inside)
+	if (kicks != inside)
 		violation("MINIMAL", "%d CPUs kicked, %d were in the guest", (int)kicks, inside);
 	/* Its page can be reused from here on. */
 	for (cpu = 0; cpu < w.cfg.cpus; cpu++)
@@ -514,6 +546,7 @@ void world_do(struct op op)
 		do_vm_create(op.a);
 		break;
 	case OP_VM_DESTROY:
+		check_vm_counters(op.a);
 		vtx_tlb_vm_destroy(&w.vm[op.a].tlb);
 		w.vm[op.a].live = false;
 		break;

@@ -62,6 +62,8 @@ struct world_vm {
 	struct world_ept ept[W_GPAS];
 	/* The second bookkeeping. */
 	int changes;
+	int migrations;
+	struct vtx_tlb_counters gone;	/* of vCPUs that were destroyed */
 	int seen[HW_CPUS];	/* 1 + changes at the last INVEPT, 0: none yet */
 	struct vtx_tlb_vm tlb;
 };
@@ -71,7 +73,8 @@ struct world_vcpu {
 	int on;			/* CPU on which it is in the guest, or -1 */
 	u8 pcid;
 	u8 pt[W_PCIDS][W_LAS];
-	int last;
+	int last;		/* CPU that its last entry was on, -1: none, or it left */
+	int ran;		/* likewise, whether or not it left */
 	bool visited[HW_CPUS];
 	bool state;
 	u16 vpid;
