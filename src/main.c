@@ -53,9 +53,15 @@ static struct dentry *debugfs_dir;
 
 static int tlb_show(struct seq_file *m, void *unused)
 {
-	return vtx_tlb_show(m, NULL, NULL);
+	return vtx_tlb_show(m);
 }
 DEFINE_SHOW_ATTRIBUTE(tlb);
+
+static int vms_show(struct seq_file *m, void *unused)
+{
+	return vtx_tlb_show_vms(m);
+}
+DEFINE_SHOW_ATTRIBUTE(vms);
 
 static int memory_show(struct seq_file *m, void *unused)
 {
@@ -117,6 +123,7 @@ static int __init vtx_init(void)
 	unrestricted_guest = true;
 	debugfs_dir = debugfs_create_dir("vtx", NULL);
 	debugfs_create_file("tlb", 0400, debugfs_dir, NULL, &tlb_fops);
+	debugfs_create_file("vms", 0400, debugfs_dir, NULL, &vms_fops);
 	debugfs_create_file("memory", 0400, debugfs_dir, NULL, &memory_fops);
 	r = vtx_dev_register();
 	if (r)

@@ -42,7 +42,7 @@ struct vtx_tlb_caps vtx_tlb_caps __read_mostly;
 enum vtx_tlb_policy vtx_tlb_policy __read_mostly;
 struct vtx_tlb_counters vtx_tlb_total;
 
-/* All VMs and their vCPUs, for the CPU that leaves. A leaf, interrupts off. */
+/* All VMs and their vCPUs, for CPUs that leave, and to tell. A leaf, interrupts off. */
 static DEFINE_SPINLOCK(registry_lock);
 static LIST_HEAD(registry);
 
@@ -345,7 +345,7 @@ int vtx_tlb_vm_init(struct vtx_tlb_vm *vm, u64 eptp)
 	INIT_LIST_HEAD(&vm->vcpus);
 
 	spin_lock_irqsave(&registry_lock, flags);
-	list_add(&vm->node, &registry);
+	list_add_tail(&vm->node, &registry);
 	spin_unlock_irqrestore(&registry_lock, flags);
 	return 0;
 }
@@ -388,7 +388,7 @@ int vtx_tlb_vcpu_init(struct vtx_tlb_vcpu *vcpu, struct vtx_tlb_vm *vm)
 		vcpu->vpid = vtx_vpid_alloc();
 
 	spin_lock_irqsave(&registry_lock, flags);
-	list_add(&vcpu->node, &vm->vcpus);
+	list_add_tail(&vcpu->node, &vm->vcpus);
 	spin_unlock_irqrestore(&registry_lock, flags);
 	return 0;
 }
@@ -502,4 +502,47 @@ void vtx_tlb_cpu_off(int cpu)
 		}
 	}
 	spin_unlock_irqrestore(&registry_lock, flags);
+}
+
+/* The registry is locked. */
+static bool look_at_nth(unsigned long n, vtx_tlb_look_t look, void *data)
+{
+	struct vtx_tlb_vcpu *vcpu;
+	struct vtx_tlb_vm *vm;
+
+	list_for_each_entry(vm, &registry, node) {
+		if (!n--) {
+			look(vm, NULL, data);
+			return true;
+		}
+		list_for_each_entry(vcpu, &vm->vcpus, node) {
+			if (!n--) {
+				look(vm, vcpu, data);
+				return true;
+			}
+		}
+	}
+	return false;
+}
+
+/**
+ * vtx_tlb_nth() - look at one of all VMs and vCPUs
+ * @n: which: each VM is followed by its vCPUs, in the order of their creation
+ * @look: called with it, @vcpu NULL for a VM itself; must not sleep
+ * @data: passed to @look
+ *
+ * Locked for one look at a time: who goes between two of them shifts what follows,
+ * which may then be missed.
+ *
+ * Return: false if there are not so many.
+ */
+bool vtx_tlb_nth(unsigned long n, vtx_tlb_look_t look, void *data)
+{
+	unsigned long flags;
+	bool found;
+
+	spin_lock_irqsave(&registry_lock, flags);
+	found = look_at_nth(n, look, data);
+	spin_unlock_irqrestore(&registry_lock, flags);
+	return found;
 }

@@ -131,6 +131,9 @@ void vtx_tlb_state_changed(struct vtx_tlb_vcpu *vcpu);
 
 int vtx_tlb_flush_due(struct vtx_tlb_vcpu *vcpu, int cpu);
 
+typedef void (*vtx_tlb_look_t)(struct vtx_tlb_vm *vm, struct vtx_tlb_vcpu *vcpu, void *data);
+bool vtx_tlb_nth(unsigned long n, vtx_tlb_look_t look, void *data);
+
 /**
  * vtx_tlb_enter() - the last thing before VM entry: flush what is due
  * @vcpu: about to enter on this CPU

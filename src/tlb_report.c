@@ -19,6 +19,7 @@
 
 #include "tlb.h"
 #include "vpid.h"
+#include "vtx.h"
 
 #define VTX_TLB_NAME(symbol, name) name,
 static const char * const policy_names[] = { VTX_TLB_POLICIES(VTX_TLB_NAME) };
@@ -134,18 +135,8 @@ static void show_line(struct seq_file *m, const char *what, const char *cause, s
 		seq_printf(m, "%-18s %-18s %lld\n", what, cause, n);
 }
 
-/**
- * vtx_tlb_show() - the counters that are not zero, one a line
- * @m: where to
- * @vm: whose; NULL for all
- * @vcpu: whose; NULL for all of @vm
- *
- * Return: 0, as a seq_file's show wants it.
- */
-int vtx_tlb_show(struct seq_file *m, struct vtx_tlb_vm *vm, struct vtx_tlb_vcpu *vcpu)
+static void show_counters(struct seq_file *m, struct vtx_tlb_counters *count)
 {
-	struct vtx_tlb_counters *count = counters(vm, vcpu);
-	struct vtx_vpid_stats pool;
 	int i, j;
 
 	for (i = 0; i < VTX_TLB_NR_OPS; i++)
@@ -156,13 +147,55 @@ int vtx_tlb_show(struct seq_file *m, struct vtx_tlb_vm *vm, struct vtx_tlb_vcpu 
 		show_line(m, "avoided", avoided_names[i], atomic64_read(&count->avoided[i]));
 	for (i = 0; i < VTX_TLB_NR_EVENTS; i++)
 		show_line(m, "event", event_names[i], atomic64_read(&count->event[i]));
+}
 
-	if (vm)
-		return 0;
+/**
+ * vtx_tlb_show() - the system's counters that are not zero, one a line, and the pool
+ * @m: where to
+ *
+ * Return: 0, as a seq_file's show wants it.
+ */
+int vtx_tlb_show(struct seq_file *m)
+{
+	struct vtx_vpid_stats pool;
+
+	show_counters(m, &vtx_tlb_total);
 	vtx_vpid_stats(&pool);
 	seq_printf(m, "policy %s\n", policy_names[READ_ONCE(vtx_tlb_policy)]);
 	seq_printf(m, "vpids %u in_use %u peak %u exhausted %llu retired %llu\n",
 		   pool.nr_ids, pool.in_use, pool.peak, pool.exhausted, pool.retired);
+	return 0;
+}
+
+/* The registry is locked, so neither of them goes. */
+static void show_one(struct vtx_tlb_vm *vm, struct vtx_tlb_vcpu *vcpu, void *data)
+{
+	struct seq_file *m = data;
+
+	if (vcpu)
+		seq_printf(m, "vcpu %u vpid %u\n",
+			   container_of(vcpu, struct vtx_vcpu, tlb)->id, vcpu->vpid);
+	else
+		seq_printf(m, "vm pid %d eptp %#llx\n",
+			   container_of(vm, struct vtx_vm, tlb)->pid, vm->eptp);
+	show_counters(m, counters(vm, vcpu));
+}
+
+/**
+ * vtx_tlb_show_vms() - each VM and its vCPUs, with their counters
+ * @m: where to
+ *
+ * Made when it is read: it costs VMs nothing.
+ *
+ * Return: 0, as a seq_file's show wants it.
+ */
+int vtx_tlb_show_vms(struct seq_file *m)
+{
+	unsigned long n = 0;
+
+	/* A buffer that is full comes again, larger. */
+	while (!seq_has_overflowed(m) && vtx_tlb_nth(n, show_one, m))
+		n++;
 	return 0;
 }
 

@@ -27,6 +27,7 @@ static inline bool vtx_tlb_is_report(unsigned int ioctl)
 
 long vtx_tlb_ioctl(unsigned int ioctl, void __user *arg, struct vtx_tlb_vm *vm,
 		   struct vtx_tlb_vcpu *vcpu);
-int vtx_tlb_show(struct seq_file *m, struct vtx_tlb_vm *vm, struct vtx_tlb_vcpu *vcpu);
+int vtx_tlb_show(struct seq_file *m);
+int vtx_tlb_show_vms(struct seq_file *m);
 
 #endif /* _VTX_TLB_REPORT_H */

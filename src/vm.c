@@ -42,6 +42,7 @@ static struct vtx_vm *vm_create(void)
 	refcount_set(&vm->users, 1);
 	mutex_init(&vm->lock);
 	spin_lock_init(&vm->ept_lock);
+	vm->pid = task_tgid_nr(current);
 	vm->tsc_offset = -rdtsc();
 	vtx_clock_init(vm);
 	r = vtx_memory_init(vm);

@@ -73,6 +73,7 @@ enum vtx_hw_msr {
  * struct vtx_vm - one virtual machine
  * @users:	[a] VM fd and vCPU fds; the last one frees
  * @mm:		[I] the process that created it; ioctls from others get -EIO
+ * @pid:	[I] its id, for reports
  * @lock:	writers of @memmap, creation of vCPUs
  * @vcpus:	[m] by id; written once, before the vCPU's fd exists
  * @nr_vcpus:	[m] how many of them
@@ -96,6 +97,7 @@ enum vtx_hw_msr {
 struct vtx_vm {
 	refcount_t users;
 	struct mm_struct *mm;
+	pid_t pid;
 	struct mutex lock;
 	struct vtx_vcpu *vcpus[VTX_MAX_VCPUS];
 	unsigned int nr_vcpus;

@@ -7,11 +7,14 @@
  */
 #include <libgen.h>
 #include <stddef.h>
+#include <sys/mount.h>
 #include <sys/wait.h>
 
 #include "kselftest_harness.h"
 #include "lib/race.h"
 #include "lib/tlb.h"
+
+#define DEBUGFS	"/sys/kernel/debug"
 
 static void touch_first_page(struct vm *m)
 {
@@ -252,6 +255,60 @@ TEST_F(tlb, another_process_gets_reports_and_nothing_else)
 	}
 	waitpid(pid, &status, 0);
 	EXPECT_EQ(0, status);
+}
+
+/* The part of the file that is about our VM; "" if it has none. */
+static char *read_vms(void)
+{
+	static char text[65536];
+	char head[32], *mine, *next;
+	FILE *f;
+
+	if (access(DEBUGFS "/vtx", F_OK) && mount("d", DEBUGFS, "debugfs", 0, NULL))
+		return NULL;
+	f = fopen(DEBUGFS "/vtx/vms", "r");
+	if (!f)
+		return NULL;
+	text[fread(text, 1, sizeof(text) - 1, f)] = 0;
+	fclose(f);
+	snprintf(head, sizeof(head), "vm pid %d ", getpid());
+	mine = strstr(text, head);
+	if (!mine)
+		return "";
+	next = strstr(mine + 1, "\nvm ");
+	if (next)
+		next[1] = 0;
+	return mine;
+}
+
+TEST_F(tlb, debugfs_lists_the_vm_and_its_vcpus)
+{
+	struct vm other = self->m;
+	char line[32], *text;
+
+	other.cpu = vm_add_cpu(&self->m, 5, &other.run);
+	ASSERT_EQ(1, touch(&self->m));
+	text = read_vms();
+	if (!text)
+		SKIP(return, "no debugfs");
+	snprintf(line, sizeof(line), "\nvcpu 0 vpid %u\n", info(self->m.cpu).vpid);
+	EXPECT_NE(NULL, strstr(text, line))
+		TH_LOG("%s", text);
+	snprintf(line, sizeof(line), "\nvcpu 5 vpid %u\n", info(other.cpu).vpid);
+	EXPECT_NE(NULL, strstr(text, line))
+		TH_LOG("%s", text);
+	/* Once for the VM, once for the vCPU that has entered. */
+	text = strstr(text, " create ");
+	ASSERT_NE(NULL, text);
+	text = strstr(text + 1, " create ");
+	ASSERT_NE(NULL, text);
+	EXPECT_EQ(NULL, strstr(text + 1, " create "));
+
+	munmap(other.run, other.run_size);
+	close(other.cpu);
+	vm_destroy(&self->m);
+	self->made = false;
+	EXPECT_EQ(0, strlen(read_vms()));
 }
 
 /* The tool, of another process, while the vCPU is in KVM_RUN. */

@@ -297,6 +297,35 @@ static void counters_add(struct vtx_tlb_counters *sum, const struct vtx_tlb_coun
 		((atomic64_t *)sum)[i].counter += ((const atomic64_t *)count)[i].counter;
 }
 
+static void count_live(struct vtx_tlb_vm *vm, struct vtx_tlb_vcpu *vcpu, void *data)
+{
+	bool live = false;
+	int i;
+
+	for (i = 0; i < W_VMS && !vcpu; i++)
+		live |= vm == &w.vm[i].tlb && w.vm[i].live;
+	for (i = 0; i < W_VCPUS && vcpu; i++)
+		live |= vcpu == &w.vcpu[i].tlb && w.vcpu[i].live && vcpu->vm == vm;
+	if (!live)
+		violation("REGISTRY", "lists who is gone");
+	++*(int *)data;
+}
+
+/* Whoever asks for all VMs and vCPUs gets each once. */
+static void check_registry(void)
+{
+	int listed = 0, live = 0, i;
+
+	while (vtx_tlb_nth(listed, count_live, &listed))
+		;
+	for (i = 0; i < W_VMS; i++)
+		live += w.vm[i].live;
+	for (i = 0; i < W_VCPUS; i++)
+		live += w.vcpu[i].live;
+	if (listed != live)
+		violation("REGISTRY", "lists %d VMs and vCPUs of %d", listed, live);
+}
+
 /* What a VM counts is what its vCPUs do, but for what it does as a whole. */
 static void check_vm_counters(int id)
 {
@@ -595,4 +624,6 @@ void world_do(struct op op)
 
 	/* The host's own work is done where no guest runs. */
 	machine_cpu = w.cfg.cpus;
+	if (op.kind <= OP_VCPU_DESTROY)
+		check_registry();
 }
