@@ -26,6 +26,8 @@
 #include <linux/kvm_para.h>
 #include <linux/nospec.h>
 
+#include <asm/cpu.h>
+#include <asm/cpufeature.h>
 #include <asm/mce.h>
 #include <asm/processor-flags.h>
 #include <asm/ptrace.h>
@@ -104,6 +106,18 @@ static void save_vectoring(struct vtx_vcpu *vcpu)
 		vtx_event_save_vectoring(vcpu, info);
 }
 
+/*
+ * Alignment checks of the guest's own, or the host's split-lock detection,
+ * which a guest knows nothing of (SDM vol. 3 "Features to Disable Bus Locks")?
+ */
+static bool is_guests_own_ac(void)
+{
+	if (!boot_cpu_has(X86_FEATURE_SPLIT_LOCK_DETECT))
+		return true;
+	return vtx_cpl() == 3 && (vtx_cr0_read() & X86_CR0_AM) &&
+	       (vmcs_readl(GUEST_RFLAGS) & X86_EFLAGS_AC);
+}
+
 /* Exceptions that vtx intercepts to look at, not to keep. */
 static int handle_exception(struct vtx_vcpu *vcpu)
 {
@@ -125,12 +139,33 @@ static int handle_exception(struct vtx_vcpu *vcpu)
 	case BP_VECTOR:
 		return vtx_debug_exception(vcpu, BP_VECTOR);
 	case AC_VECTOR:
+		if (!is_guests_own_ac())
+			return VTX_SLOW;
 		vtx_queue_exception_error(vcpu, AC_VECTOR,
 					  vmcs_read32(VM_EXIT_INTR_ERROR_CODE));
 		return VTX_RESUME;
 	default:
 		return vtx_internal_error(vcpu, KVM_INTERNAL_ERROR_UNEXPECTED_EXIT_REASON);
 	}
+}
+
+/*
+ * A split lock: the kernel warns, makes the thread wait and lets it go on, or
+ * sends it SIGBUS.
+ */
+static int handle_split_lock_slow(struct vtx_vcpu *vcpu)
+{
+	unsigned long rip;
+
+	vtx_vcpu_load(vcpu);
+	rip = vmcs_readl(GUEST_RIP);
+	vtx_vcpu_put(vcpu);
+	if (handle_guest_split_lock(rip))
+		return VTX_RESUME;
+	vcpu->run->exit_reason = KVM_EXIT_EXCEPTION;
+	vcpu->run->ex.exception = AC_VECTOR;
+	vcpu->run->ex.error_code = 0;
+	return VTX_TO_USER;
 }
 
 /* External interrupts: their handler runs as soon as IRQs are on. */
@@ -323,7 +358,7 @@ struct exit_row {
 
 /* Every reason of SDM vol. 3 table "Basic Exit Reasons", used or not. */
 static const struct exit_row rows[] = {
-	[EXIT_REASON_EXCEPTION_NMI] = { .fast = handle_exception },
+	[EXIT_REASON_EXCEPTION_NMI] = { .fast = handle_exception, .slow = handle_split_lock_slow },
 	[EXIT_REASON_EXTERNAL_INTERRUPT] = { .fast = handle_nothing },
 	[EXIT_REASON_TRIPLE_FAULT] = { .fast = vtx_exit_shutdown },
 	[EXIT_REASON_INIT_SIGNAL] = { .fast = handle_nothing },
