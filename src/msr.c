@@ -26,6 +26,7 @@
 #include "caps.h"
 #include "cr.h"
 #include "mce.h"
+#include "root.h"
 #include "vmx_insn.h"
 #include "vtx.h"
 
@@ -339,7 +340,7 @@ int vtx_msr_get(struct vtx_vcpu *vcpu, u32 index, u64 *data, bool from_guest)
 		*data = vcpu->cstar;
 		break;
 	case KIND_TSC:
-		*data = rdtsc() + vcpu->tsc_offset;
+		*data = rdtsc() + vtx_root_tsc_lost() + vcpu->tsc_offset;
 		break;
 	case KIND_TSC_ADJUST:
 		*data = vcpu->tsc_adjust;
@@ -430,7 +431,7 @@ bool vtx_apic_base_valid(u64 data)
 static void set_tsc_offset(struct vtx_vcpu *vcpu, u64 offset)
 {
 	vcpu->tsc_offset = offset;
-	vmcs_write64(TSC_OFFSET, offset);
+	vmcs_write64(TSC_OFFSET, offset + vtx_root_tsc_lost());
 }
 
 /*
@@ -453,7 +454,7 @@ static u64 vm_tsc_offset(struct vtx_vm *vm, u64 data, u64 offset)
  */
 static void set_tsc(struct vtx_vcpu *vcpu, u64 data, bool from_guest)
 {
-	u64 offset = data - rdtsc();
+	u64 offset = data - (rdtsc() + vtx_root_tsc_lost());
 
 	if (from_guest)
 		vcpu->tsc_adjust += offset - vcpu->tsc_offset;

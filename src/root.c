@@ -36,6 +36,7 @@
 #include <linux/reboot.h>
 #include <linux/syscore_ops.h>
 
+#include <asm/msr.h>
 #include <asm/tlbflush.h>
 #include <asm/virtext.h>
 
@@ -53,6 +54,8 @@ static const struct vtx_root_ops *root_ops;
 static int hotplug_state;
 static bool rebooting;
 static bool broken;	/* VMX did not come back after a suspend */
+static u64 tsc_at_suspend;
+static u64 tsc_lost;	/* written while all tasks are frozen */
 
 /**
  * vtx_root_cpu_on() - is this CPU in VMX operation by our hand?
@@ -74,6 +77,21 @@ bool vtx_root_cpu_on(int cpu)
 bool vtx_root_stopped(void)
 {
 	return READ_ONCE(rebooting) || READ_ONCE(broken);
+}
+
+/**
+ * vtx_root_tsc_lost() - how far suspends have set the TSC back
+ *
+ * SDM vol. 3 "Time-Stamp Counter": cleared by reset, which is how a suspended
+ * machine wakes. Guests must not see it: offsets to their TSC count from RDTSC
+ * plus this. It changes only while no VMCS is active anywhere.
+ *
+ * Context: any.
+ * Return: ticks.
+ */
+u64 vtx_root_tsc_lost(void)
+{
+	return tsc_lost;
 }
 
 /**
@@ -221,11 +239,16 @@ static struct notifier_block reboot_nb = { .notifier_call = root_reboot };
 static int root_suspend(void)
 {
 	cpu_off(false);
+	tsc_at_suspend = rdtsc();
 	return 0;
 }
 
 static void root_resume(void)
 {
+	u64 tsc = rdtsc();
+
+	if (tsc < tsc_at_suspend)
+		tsc_lost += tsc_at_suspend - tsc;
 	/* vCPUs get -EIO from KVM_RUN then. */
 	if (cpu_on())
 		WRITE_ONCE(broken, true);

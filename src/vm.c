@@ -27,6 +27,7 @@
 #include "memslot.h"
 #include "mm.h"
 #include "msr_filter.h"
+#include "root.h"
 #include "tlb_report.h"
 #include "vcpu.h"
 #include "vcpu_ioctl.h"
@@ -43,7 +44,7 @@ static struct vtx_vm *vm_create(void)
 	mutex_init(&vm->lock);
 	spin_lock_init(&vm->ept_lock);
 	vm->pid = task_tgid_nr(current);
-	vm->tsc_offset = -rdtsc();
+	vm->tsc_offset = -(rdtsc() + vtx_root_tsc_lost());
 	vtx_clock_init(vm);
 	r = vtx_memory_init(vm);
 	if (r)

@@ -48,7 +48,6 @@ static void write_controls(struct vtx_vcpu *vcpu)
 	vmcs_write32(PAGE_FAULT_ERROR_CODE_MATCH, 0);
 	vmcs_write32(CR3_TARGET_COUNT, 0);
 	vmcs_write64(MSR_BITMAP, __pa(vcpu->msr_bitmap));
-	vmcs_write64(TSC_OFFSET, vcpu->tsc_offset);
 	vmcs_write64(EPT_POINTER, vcpu->vm->ept.eptp);
 	if (vcpu->tlb.vpid)
 		vmcs_write16(VIRTUAL_PROCESSOR_ID, vcpu->tlb.vpid);
@@ -87,8 +86,11 @@ static void write_host_const(void)
 	vmcs_write64(HOST_IA32_PAT, msr);
 }
 
-/* What differs between CPUs; on the one where the VMCS has just become active. */
-static void write_host_cpu(void)
+/*
+ * What differs between CPUs and over a suspend; on the CPU where the VMCS has
+ * just become active.
+ */
+static void write_host_cpu(const struct vtx_vcpu *vcpu)
 {
 	int cpu = smp_processor_id();
 	unsigned long base;
@@ -102,6 +104,7 @@ static void write_host_cpu(void)
 	vmcs_writel(HOST_IA32_SYSENTER_ESP, base);
 	rdmsrl(MSR_IA32_SYSENTER_EIP, base);
 	vmcs_writel(HOST_IA32_SYSENTER_EIP, base);
+	vmcs_write64(TSC_OFFSET, vcpu->tsc_offset + vtx_root_tsc_lost());
 }
 
 /* Access rights: type, S, P; SDM vol. 3 "Guest Register State". */
@@ -177,7 +180,7 @@ void vtx_vmcs_init(struct vtx_vcpu *vcpu)
 	write_controls(vcpu);
 	write_host_const();
 	vmcs_writel(HOST_RSP, (unsigned long)vcpu->regs);
-	write_host_cpu();
+	write_host_cpu(vcpu);
 	write_guest_reset(vcpu);
 }
 
@@ -193,7 +196,7 @@ int vtx_vcpu_make_current(struct vtx_vcpu *vcpu)
 	int r = vtx_vmcs_make_current(&vcpu->vmcs);
 
 	if (r > 0) {
-		write_host_cpu();
+		write_host_cpu(vcpu);
 		/* Written when they differ from this: never valid values. */
 		vcpu->vmcs.host_cr3 = ~0UL;
 		vcpu->vmcs.host_perf = ~0ULL;

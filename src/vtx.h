@@ -270,7 +270,7 @@ struct vtx_host {
  * @osxsave:	[v] CR4.OSXSAVE: @xcr0 counts
  * @syscall:	[v] EFER.SCE: the MSRs of SYSCALL count
  * @msrs:	[v] guest values of the swapped MSRs
- * @tsc_offset:	[v] guest TSC - host TSC
+ * @tsc_offset:	[v] guest TSC - host TSC, less what suspends took from the latter
  * @tsc_adjust:	[v] IA32_TSC_ADJUST
  * @misc_enable: [v] IA32_MISC_ENABLE
  * @sw_msrs:	[v] MSRs that are only stored (msr.c)
