@@ -10,6 +10,21 @@
 
 extern const uint8_t guest_bench_spin[], guest_bench_spin_end[];
 
+/* The way into the module and back: every round trip to the VMM has it. */
+static long ioctl_nothing(void)
+{
+	uint64_t sample[ROUNDS], start;
+	int dev = device_open();
+
+	for (int i = 0; i < ROUNDS; i++) {
+		start = now();
+		ioctl(dev, _IO(KVMIO, 0xff), 0);
+		sample[i] = now() - start;
+	}
+	close(dev);
+	return median(sample, ROUNDS);
+}
+
 static long create_vcpu(void)
 {
 	uint64_t sample[VCPUS], start;
@@ -150,6 +165,8 @@ void bench_host(const char *only)
 	};
 	long overhead = clock_overhead(), moved, stayed;
 
+	if (bench_wanted("ioctl_nothing", only))
+		bench_print("ioctl_nothing", ioctl_nothing() - overhead);
 	if (bench_wanted("create_vcpu", only))
 		bench_print("create_vcpu", create_vcpu() - overhead);
 	if (bench_wanted("vm_life", only))
