@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The FPU's extended state: KVM_GET/SET_XSAVE and _XCRS, the guest's and the host's apart. */
+#include <sys/syscall.h>
+
+#include "kselftest_harness.h"
+#include "lib/vtx_test.h"
+
+VM_FIXTURE
+
+TEST_F(vm, xsave_agrees_with_fpu)
+{
+	struct kvm_xsave x;
+	struct kvm_fpu fpu;
+
+	ASSERT_EQ(1, vm_cap(&self->m, KVM_CAP_XSAVE));
+	memset(&fpu, 0, sizeof(fpu));
+	fpu.fcw = 0x27f;
+	fpu.mxcsr = 0x1f80;
+	memset(fpu.xmm[3], 0x5a, 16);
+	ASSERT_EQ(0, ioctl(self->m.cpu, KVM_SET_FPU, &fpu));
+	memset(&x, 0xee, sizeof(x));
+	ASSERT_EQ(0, ioctl(self->m.cpu, KVM_GET_XSAVE, &x));
+	EXPECT_EQ(0x27f, x.region[0] & 0xffff);
+	EXPECT_EQ(0x1f80, x.region[6]);
+	EXPECT_EQ(0x5a5a5a5a, x.region[40 + 3 * 4]);
+	EXPECT_EQ(3, x.region[128] & 3);
+	/* Nothing of the kernel's memory behind the area. */
+	EXPECT_EQ(0, x.region[1023]);
+}
+
+TEST_F(vm, xsave_round_trip)
+{
+	struct kvm_xsave set, got;
+	struct kvm_fpu fpu;
+
+	ASSERT_EQ(0, ioctl(self->m.cpu, KVM_GET_XSAVE, &set));
+	for (int i = 40; i < 104; i++)
+		set.region[i] = i * 0x01010101;
+	set.region[0] = 0x37f;
+	set.region[128] |= 3;
+	ASSERT_EQ(0, ioctl(self->m.cpu, KVM_SET_XSAVE, &set));
+	ASSERT_EQ(0, ioctl(self->m.cpu, KVM_GET_XSAVE, &got));
+	EXPECT_EQ(0, memcmp(&set.region[40], &got.region[40], 64 * 4));
+	ASSERT_EQ(0, ioctl(self->m.cpu, KVM_GET_FPU, &fpu));
+	EXPECT_EQ(0, memcmp(&set.region[40], fpu.xmm, 256));
+}
+
+TEST_F(vm, xsave_reaches_the_guest)
+{
+	struct kvm_xsave x;
+	struct kvm_sregs s;
+
+	vm_start(&self->m, MODE_LONG, read_xmm);
+	s = vm_sregs(&self->m);
+	s.cr4 |= CR4_OSFXSR | CR4_OSXMMEXCPT;
+	vm_set_sregs(&self->m, &s);
+	ASSERT_EQ(0, ioctl(self->m.cpu, KVM_GET_XSAVE, &x));
+	x.region[40 + 15 * 4] = 0xfeedf00d;
+	x.region[6] = 0x1fa0;
+	x.region[128] |= 3;
+	ASSERT_EQ(0, ioctl(self->m.cpu, KVM_SET_XSAVE, &x));
+	ASSERT_EXIT(KVM_EXIT_HLT, &self->m);
+	EXPECT_EQ(0, memcmp("\x0d\xf0\xed\xfe", self->m.ram + DATA, 4));
+	EXPECT_EQ(0, memcmp("\xa0\x1f", self->m.ram + DATA + 0x20, 2));
+}
+
+TEST_F(vm, xsave_bad_values_give_einval)
+{
+	struct kvm_xsave good, x;
+
+	ASSERT_EQ(0, ioctl(self->m.cpu, KVM_GET_XSAVE, &good));
+	x = good;
+	x.region[128] |= 3;
+	x.region[6] = 0x10000;		/* MXCSR */
+	EXPECT_ERRNO(EINVAL, ioctl(self->m.cpu, KVM_SET_XSAVE, &x));
+	x = good;
+	x.region[129] = 0x80000000;	/* XSTATE_BV */
+	EXPECT_ERRNO(EINVAL, ioctl(self->m.cpu, KVM_SET_XSAVE, &x));
+	EXPECT_ERRNO(EFAULT, ioctl(self->m.cpu, KVM_SET_XSAVE, 1UL));
+	EXPECT_ERRNO(EFAULT, ioctl(self->m.cpu, KVM_GET_XSAVE, 1UL));
+	if (!vm_cap(&self->m, KVM_CAP_XCRS))
+		return;
+	x = good;
+	x.region[131] = 0x80000000;	/* XCOMP_BV: compacted */
+	EXPECT_ERRNO(EINVAL, ioctl(self->m.cpu, KVM_SET_XSAVE, &x));
+}
+
+TEST_F(vm, xcrs_round_trip_and_refusals)
+{
+	struct kvm_xcrs x = { .nr_xcrs = 1, .xcrs[0] = { .xcr = 0, .value = 3 } };
+
+	if (!vm_cap(&self->m, KVM_CAP_XCRS)) {
+		EXPECT_ERRNO(EINVAL, ioctl(self->m.cpu, KVM_SET_XCRS, &x));
+		SKIP(return, "no XSAVE on this machine");
+	}
+	vm_set_supported_cpuid(&self->m);
+	ASSERT_EQ(0, ioctl(self->m.cpu, KVM_SET_XCRS, &x));
+	x.xcrs[0].value = 0;
+	ASSERT_EQ(0, ioctl(self->m.cpu, KVM_GET_XCRS, &x));
+	EXPECT_EQ(1, x.nr_xcrs);
+	EXPECT_EQ(3, x.xcrs[0].value);
+	x.xcrs[0].value = 2;		/* without x87 */
+	EXPECT_ERRNO(EINVAL, ioctl(self->m.cpu, KVM_SET_XCRS, &x));
+	x.xcrs[0].value = 5;		/* AVX without SSE */
+	EXPECT_ERRNO(EINVAL, ioctl(self->m.cpu, KVM_SET_XCRS, &x));
+	x.xcrs[0].value = 3;
+	x.flags = 1;
+	EXPECT_ERRNO(EINVAL, ioctl(self->m.cpu, KVM_SET_XCRS, &x));
+	x.flags = 0;
+	x.nr_xcrs = KVM_MAX_XCRS + 1;
+	EXPECT_ERRNO(EINVAL, ioctl(self->m.cpu, KVM_SET_XCRS, &x));
+}
+
+/*
+ * KVM_RUN with a pattern in two AVX registers, which a system call leaves alone.
+ * @out: what is in them afterwards, one after the other.
+ */
+static long run_with_ymm(struct vm *m, const uint8_t in[32], uint8_t out[64])
+{
+	long r = SYS_ioctl;
+
+	asm volatile("vmovups (%[in]), %%ymm0\n\t"
+		     "vmovups (%[in]), %%ymm15\n\t"
+		     "syscall\n\t"
+		     "vmovups %%ymm0, (%[out])\n\t"
+		     "vmovups %%ymm15, 32(%[out])"
+		     : "+a"(r)
+		     : "D"((long)m->cpu), "S"((long)KVM_RUN), "d"(0L), [in]"r"(in), [out]"r"(out)
+		     : "rcx", "r11", "xmm0", "xmm15", "memory");
+	return r;
+}
+
+/* Guest and host, and two exits apart: AVX state is neither lost nor leaked. */
+TEST_F(vm, avx_state_is_the_guests_own)
+{
+	struct kvm_xcrs x;
+	struct kvm_xsave xsave;
+	uint8_t mine[32], after[64];
+
+	if (!vm_cap(&self->m, KVM_CAP_XCRS))
+		SKIP(return, "no XSAVE on this machine");
+	vm_set_supported_cpuid(&self->m);
+	vm_start(&self->m, MODE_LONG, avx64);
+	memset(self->m.ram + DATA, 0xa5, 32);
+	memset(mine, 0x3c, 32);
+	ASSERT_EQ(0, run_with_ymm(&self->m, mine, after));
+	ASSERT_EQ(KVM_EXIT_HLT, self->m.run->exit_reason);
+	EXPECT_EQ(0, memcmp(mine, after, 32));
+	EXPECT_EQ(0, memcmp(mine, after + 32, 32));
+	ASSERT_EQ(0, ioctl(self->m.cpu, KVM_GET_XCRS, &x));
+	EXPECT_EQ(7, x.xcrs[0].value);
+	ASSERT_EQ(0, ioctl(self->m.cpu, KVM_GET_XSAVE, &xsave));
+	EXPECT_EQ(6, xsave.region[128] & 6);	/* SSE and AVX; x87 is as after reset */
+	EXPECT_EQ(0xa5a5a5a5, xsave.region[576 / 4]);	/* upper half of ymm0 */
+	xsave.region[576 / 4 + 15 * 4] = 0x12345678;
+	ASSERT_EQ(0, ioctl(self->m.cpu, KVM_SET_XSAVE, &xsave));
+	ASSERT_EQ(0, run_with_ymm(&self->m, mine, after));
+	ASSERT_EQ(KVM_EXIT_HLT, self->m.run->exit_reason);
+	EXPECT_EQ(0, memcmp(mine, after, 32));
+	EXPECT_EQ(0, memcmp(mine, after + 32, 32));
+	EXPECT_EQ(0, memcmp(self->m.ram + DATA, self->m.ram + DATA + 0x40, 32));
+	EXPECT_EQ(0, memcmp("\x78\x56\x34\x12", self->m.ram + DATA + 0x70, 4));
+	EXPECT_NE(0x3c, self->m.ram[DATA + 0x60]);
+}
+
+TEST_HARNESS_MAIN
