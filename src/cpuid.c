@@ -353,6 +353,21 @@ u64 vtx_cpuid_xcr0(const struct vtx_vcpu *vcpu)
 	return e ? (e->eax | (u64)e->edx << 32) & vtx_fpu_xcr0_supported() : 0;
 }
 
+/**
+ * vtx_cpuid_page_mask() - the bits of a page's physical address
+ * @vcpu: the vCPU
+ *
+ * Return: 12 and up as far as its CPUID promises, without a promise as the host.
+ */
+u64 vtx_cpuid_page_mask(const struct vtx_vcpu *vcpu)
+{
+	const struct kvm_cpuid_entry2 *e = find(vcpu, 0x80000008, 0);
+	u8 bits = e ? e->eax : boot_cpu_data.x86_phys_bits;
+
+	/* SDM vol. 1 "Physical Address Space": no more than 52. */
+	return ((1ULL << min_t(u8, bits, 52)) - 1) & PAGE_MASK;
+}
+
 /* XSAVE area for the components in XCR0: SDM vol. 2 "CPUID", leaf 0DH, EBX. */
 static u32 xsave_size(const struct vtx_vcpu *vcpu)
 {

@@ -11,6 +11,7 @@ int vtx_cpuid_supported(struct kvm_cpuid_entry2 *entries, unsigned int max);
 int vtx_cpuid_set(struct vtx_vcpu *vcpu, const struct kvm_cpuid_entry2 *entries,
 		  unsigned int n);
 u64 vtx_cpuid_xcr0(const struct vtx_vcpu *vcpu);
+u64 vtx_cpuid_page_mask(const struct vtx_vcpu *vcpu);
 int vtx_exit_cpuid(struct vtx_vcpu *vcpu);
 
 #endif /* _VTX_CPUID_H */

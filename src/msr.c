@@ -24,6 +24,7 @@
 #include <asm/tsc.h>
 
 #include "caps.h"
+#include "cpuid.h"
 #include "cr.h"
 #include "mce.h"
 #include "root.h"
@@ -395,9 +396,10 @@ static bool mtrr_type_valid(u8 type)
 }
 
 /* SDM vol. 3 "MTRRs". */
-static bool mtrr_valid(const struct guest_msr *m, u32 index, u64 data)
+static bool mtrr_valid(struct vtx_vcpu *vcpu, const struct guest_msr *m, u32 index,
+		       u64 data)
 {
-	u64 address = GENMASK_ULL(boot_cpu_data.x86_phys_bits - 1, 12);
+	u64 address = vtx_cpuid_page_mask(vcpu);
 	unsigned int i;
 
 	switch (m->kind) {
@@ -417,15 +419,15 @@ static bool mtrr_valid(const struct guest_msr *m, u32 index, u64 data)
 
 /**
  * vtx_apic_base_valid() - may IA32_APIC_BASE hold this?
+ * @vcpu: the vCPU
  * @data: the value
  *
  * Return: false for reserved bits and x2APIC mode, which no guest has.
  */
-bool vtx_apic_base_valid(u64 data)
+bool vtx_apic_base_valid(const struct vtx_vcpu *vcpu, u64 data)
 {
-	u64 address = GENMASK_ULL(boot_cpu_data.x86_phys_bits - 1, 12);
-
-	return !(data & ~(address | MSR_IA32_APICBASE_BSP | MSR_IA32_APICBASE_ENABLE));
+	return !(data & ~(vtx_cpuid_page_mask(vcpu) | MSR_IA32_APICBASE_BSP |
+			  MSR_IA32_APICBASE_ENABLE));
 }
 
 static void set_tsc_offset(struct vtx_vcpu *vcpu, u64 offset)
@@ -511,12 +513,12 @@ static int set_checked(struct vtx_vcpu *vcpu, const struct guest_msr *m, u32 ind
 		vcpu->cstar = data;
 		return 0;
 	case KIND_APIC_BASE:
-		if (!vtx_apic_base_valid(data))
+		if (!vtx_apic_base_valid(vcpu, data))
 			return -EINVAL;
 		vcpu->apic_base = data;
 		return 0;
 	default:
-		if (!mtrr_valid(m, index, data))
+		if (!mtrr_valid(vcpu, m, index, data))
 			return -EINVAL;
 		vcpu->sw_msrs[sw_index(m, index)] = data;
 		return 0;

@@ -25,7 +25,7 @@ void vtx_msr_free(struct vtx_vcpu *vcpu);
 bool vtx_msr_is_swapped(struct vtx_vcpu *vcpu, u32 index);
 int vtx_msr_get(struct vtx_vcpu *vcpu, u32 index, u64 *data, bool from_guest);
 int vtx_msr_set(struct vtx_vcpu *vcpu, u32 index, u64 data, bool from_guest);
-bool vtx_apic_base_valid(u64 data);
+bool vtx_apic_base_valid(const struct vtx_vcpu *vcpu, u64 data);
 bool vtx_msr_exists(u32 index);
 unsigned int vtx_msr_feature_list(u32 *indices, unsigned int max);
 int vtx_msr_feature(u32 index, u64 *data);

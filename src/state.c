@@ -193,7 +193,8 @@ static bool sregs_valid(struct vtx_vcpu *vcpu, const struct kvm_sregs *s)
 	}
 	return !(s->cr4 & ~vcpu->cr4_allowed) && vtx_cr0_valid(s->cr0) &&
 	       !(s->efer & ~vtx_efer_supported()) && s->cr8 < 16 &&
-	       vtx_apic_base_valid(s->apic_base);
+	       (s->apic_base == vcpu->apic_base ||
+		vtx_apic_base_valid(vcpu, s->apic_base));
 }
 
 static int pending_irq(const struct kvm_sregs *s)

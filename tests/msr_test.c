@@ -25,6 +25,37 @@ static bool host_get(struct vm *m, uint32_t index, uint64_t *value)
 	return ok;
 }
 
+/* The guest writes an MSR. Returns false for #GP. */
+static bool guest_set(struct vm *m, uint32_t index, uint64_t value)
+{
+	struct kvm_regs regs;
+
+	vm_start(m, MODE_LONG, wrmsr64);
+	regs = vm_regs(m);
+	regs.rcx = index;
+	regs.rax = (uint32_t)value;
+	regs.rdx = value >> 32;
+	vm_set_regs(m, &regs);
+	if (vm_run(m))
+		die("KVM_RUN");
+	if (m->run->exit_reason == KVM_EXIT_HLT)
+		return true;
+	if (m->run->exit_reason != KVM_EXIT_IO || vm_trap(m).vector != 13) {
+		vm_dump(m);
+		die("neither done nor #GP");
+	}
+	return false;
+}
+
+static uint64_t must_get(struct vm *m, uint32_t index)
+{
+	uint64_t value;
+
+	if (!host_get(m, index, &value))
+		die("KVM_GET_MSRS %#x", index);
+	return value;
+}
+
 static void sweep_read(struct vm *m, uint32_t start)
 {
 	struct kvm_regs regs;
@@ -246,6 +277,29 @@ TEST_F(vm, msr_bad_value_from_guest_gives_gp)
 		ASSERT_EXIT(KVM_EXIT_IO, &self->m);
 		EXPECT_EQ(13, vm_trap(&self->m).vector) TH_LOG("msr %#x", bad[i].index);
 	}
+}
+
+/* Firmware sizes them by the guest's CPUID, which may promise more than the host has. */
+TEST_F(vm, msr_mtrr_goes_by_the_guests_address_width)
+{
+	struct kvm_cpuid2 *cpuid = supported_cpuid(&self->m);
+	struct kvm_cpuid_entry2 *e = find_cpuid(cpuid, 0x80000008, 0);
+	uint64_t top, mask;
+
+	ASSERT_NE(NULL, e);
+	e->eax++;
+	ASSERT_GE(52, e->eax & 0xff);
+	top = 1ULL << ((e->eax & 0xff) - 1);
+	mask = (2 * top - 1) & ~0xfffULL;
+	ASSERT_EQ(0, ioctl(self->m.cpu, KVM_SET_CPUID2, cpuid));
+	EXPECT_TRUE(guest_set(&self->m, 0x200, top | 6));
+	EXPECT_TRUE(guest_set(&self->m, 0x201, mask | 0x800));
+	EXPECT_EQ(top | 6, must_get(&self->m, 0x200));
+	EXPECT_EQ(mask | 0x800, must_get(&self->m, 0x201));
+	EXPECT_TRUE(guest_set(&self->m, 0x1b, top | 0x900));
+	EXPECT_FALSE(guest_set(&self->m, 0x200, 2 * top | 6));
+	EXPECT_FALSE(guest_set(&self->m, 0x201, 2 * top | 0x800));
+	EXPECT_FALSE(guest_set(&self->m, 0x1b, 2 * top | 0x900));
 }
 
 TEST_HARNESS_MAIN
