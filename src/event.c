@@ -144,13 +144,25 @@ void vtx_queue_bp(struct vtx_vcpu *vcpu, u32 len)
  * @vector:    exception vector
  * @has_error: with error code
  * @error:     it
+ *
+ * Or as a debugger gives back an INT3 that turned out to be the guest's: #BP and
+ * #OF come from instructions, behind which their handlers return.
  */
 void vtx_event_restore(struct vtx_vcpu *vcpu, u8 vector, bool has_error, u32 error)
 {
-	vcpu->event.info = vector | INTR_TYPE_HARD_EXCEPTION | INTR_INFO_VALID_MASK;
-	vcpu->event.error = error;
-	if (has_error && (vmcs_readl(GUEST_CR0) & X86_CR0_PE))
-		vcpu->event.info |= INTR_INFO_DELIVER_CODE_MASK;
+	struct vtx_event *e = &vcpu->event;
+
+	if (vector == BP_VECTOR || vector == OF_VECTOR) {
+		e->info = vector | INTR_TYPE_SOFT_EXCEPTION | INTR_INFO_VALID_MASK;
+		e->insn_len = 1;
+		if (vector == BP_VECTOR && vcpu->debug.bp_len)
+			e->insn_len = vcpu->debug.bp_len;
+	} else {
+		e->info = vector | INTR_TYPE_HARD_EXCEPTION | INTR_INFO_VALID_MASK;
+		e->error = error;
+		if (has_error && (vmcs_readl(GUEST_CR0) & X86_CR0_PE))
+			e->info |= INTR_INFO_DELIVER_CODE_MASK;
+	}
 }
 
 /**

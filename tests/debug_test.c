@@ -159,6 +159,21 @@ TEST_F(vm, software_breakpoint_of_the_guest_is_given_back)
 	EXPECT_EQ(CODE + 2, vm_trap(&self->m).ip);
 }
 
+/* As QEMU does it, and with a prefix: what counts is the length that the CPU reported. */
+TEST_F(vm, software_breakpoint_is_given_back_by_vcpu_events)
+{
+	struct kvm_vcpu_events events = { .exception = { .injected = 1, .nr = 3 } };
+
+	start(&self->m, MODE_LONG, breaks64);
+	memcpy(self->m.ram + CODE, "\x90\x66\xcc", 3);
+	ASSERT_EQ(0, debug(&self->m, SW, 0, 0));
+	ASSERT_EXIT(KVM_EXIT_DEBUG, &self->m);
+	ASSERT_EQ(0, ioctl(self->m.cpu, KVM_SET_VCPU_EVENTS, &events));
+	ASSERT_EXIT(KVM_EXIT_IO, &self->m);
+	EXPECT_EQ(3, vm_trap(&self->m).vector);
+	EXPECT_EQ(CODE + 3, vm_trap(&self->m).ip);
+}
+
 TEST_F(vm, software_breakpoint_without_debugger_is_the_guests)
 {
 	start(&self->m, MODE_LONG, breaks64);

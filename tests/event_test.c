@@ -276,6 +276,29 @@ TEST_F(vm, events_exception_is_injected_with_its_error_code)
 	EXPECT_EQ(0, get_events(&self->m).exception.injected);
 }
 
+/* QEMU gives a guest its own INT3 back like this: the handler returns behind it. */
+TEST_F(vm, events_breakpoint_returns_behind_int3)
+{
+	static const uint8_t vectors[] = { 3, 4 };
+	struct kvm_regs regs;
+
+	for (int i = 0; i < 2; i++) {
+		struct kvm_vcpu_events events = {
+			.exception = { .injected = 1, .nr = vectors[i] },
+		};
+
+		vm_start(&self->m, MODE_LONG, breaks64);
+		regs = vm_regs(&self->m);
+		regs.rip = CODE + 1;
+		vm_set_regs(&self->m, &regs);
+		ASSERT_EQ(0, ioctl(self->m.cpu, KVM_SET_VCPU_EVENTS, &events));
+		ASSERT_TRAP(vectors[i], &self->m);
+		/* KVM has a length from an exit only. */
+		if (!on_kvm())
+			EXPECT_EQ(CODE + 2, vm_trap(&self->m).ip);
+	}
+}
+
 TEST_F(vm, events_irq_and_nmi_are_restored)
 {
 	struct kvm_vcpu_events events = {
