@@ -22,6 +22,17 @@
 
 #define INJECT	(KVM_GUESTDBG_INJECT_DB | KVM_GUESTDBG_INJECT_BP)
 
+/*
+ * A step over an instruction that vtx executed is still due when the debugger
+ * goes: no longer, unless the guest steps itself.
+ */
+static void drop_step(void)
+{
+	if (!(vmcs_readl(GUEST_RFLAGS) & X86_EFLAGS_TF))
+		vmcs_writel(GUEST_PENDING_DBG_EXCEPTIONS,
+			    vmcs_readl(GUEST_PENDING_DBG_EXCEPTIONS) & ~VTX_DR6_BS);
+}
+
 /**
  * vtx_debug_set() - KVM_SET_GUEST_DEBUG
  * @vcpu: the vCPU; VMCS current
@@ -34,6 +45,7 @@ int vtx_debug_set(struct vtx_vcpu *vcpu, const struct kvm_guest_debug *dbg)
 	struct vtx_debug *d = &vcpu->debug;
 	u32 bitmap = vmcs_read32(EXCEPTION_BITMAP) & ~BIT(BP_VECTOR);
 	u32 *control = &vcpu->event.debug;
+	bool stepped = *control & KVM_GUESTDBG_SINGLESTEP;
 
 	if (dbg->control & INJECT) {
 		if (vcpu->event.info)
@@ -52,6 +64,8 @@ int vtx_debug_set(struct vtx_vcpu *vcpu, const struct kvm_guest_debug *dbg)
 		d->dr7 = (dbg->arch.debugreg[7] & VTX_DR7_WRITABLE & ~VTX_DR7_GD) |
 			 VTX_DR7_FIXED;
 	}
+	if (stepped && !(*control & KVM_GUESTDBG_SINGLESTEP))
+		drop_step();
 	vtx_dr_update(vcpu);
 	if (*control & KVM_GUESTDBG_USE_SW_BP)
 		bitmap |= BIT(BP_VECTOR);

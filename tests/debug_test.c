@@ -100,6 +100,34 @@ TEST_F(vm, step_off_runs_on)
 	EXPECT_EQ(PORT_SYNC, self->m.run->io.port);
 }
 
+/* The step over HLT is due when the debugger goes, and the guest has asked for none. */
+TEST_F(vm, step_over_hlt_ends_with_the_debugger)
+{
+	start(&self->m, MODE_LONG, hlt_nops64);
+	ASSERT_EQ(0, debug(&self->m, STEP, 0, 0));
+	ASSERT_EXIT(KVM_EXIT_HLT, &self->m);
+	ASSERT_EQ(0, debug(&self->m, 0, 0, 0));
+	ASSERT_EXIT(KVM_EXIT_IO, &self->m);
+	EXPECT_EQ(PORT_SYNC, self->m.run->io.port);
+}
+
+TEST_F(vm, step_of_the_guests_own_outlives_the_debugger)
+{
+	struct kvm_regs regs;
+
+	start(&self->m, MODE_LONG, hlt_nops64);
+	regs = vm_regs(&self->m);
+	regs.rflags |= RFLAGS_TF;
+	vm_set_regs(&self->m, &regs);
+	ASSERT_EQ(0, debug(&self->m, STEP, 0, 0));
+	ASSERT_EXIT(KVM_EXIT_HLT, &self->m);
+	ASSERT_EQ(0, debug(&self->m, 0, 0, 0));
+	ASSERT_EXIT(KVM_EXIT_IO, &self->m);
+	ASSERT_EQ(PORT_TRAP, self->m.run->io.port);
+	EXPECT_EQ(1, vm_trap(&self->m).vector);
+	EXPECT_EQ(CODE + 1, vm_trap(&self->m).ip);
+}
+
 TEST_F(vm, step_pc_is_linear)
 {
 	struct kvm_sregs s;

@@ -77,6 +77,15 @@ GUEST breaks64, 64
 	hlt			/* 14 */
 END breaks64
 
+/* HLT, which the hypervisor executes, and then something to notice a trap by. */
+GUEST hlt_nops64, 64
+	hlt
+	nop
+	nop
+	out %al, $PORT_SYNC
+	hlt
+END hlt_nops64
+
 /* RDMSR of ecx, its result to rbx; WRMSR of it + 1; stops after each. */
 GUEST msr64, 64
 	rdmsr
