@@ -331,9 +331,22 @@ static void take_waiting(struct vtx_event *e)
 	}
 }
 
+/*
+ * SDM vol. 3 "Checks on Guest Non-Register State": with RFLAGS.TF set in a shadow
+ * of STI or MOV SS a step must be pending, even where it is what gets injected.
+ */
+static noinline void before_db(void)
+{
+	if ((vmcs_read32(GUEST_INTERRUPTIBILITY_INFO) & VTX_BLOCKED_STI_MOVSS) &&
+	    (vmcs_readl(GUEST_RFLAGS) & X86_EFLAGS_TF))
+		vtx_event_pend_step();
+}
+
 /* The valid bit is cleared by the CPU at VM exit. */
 static void inject(struct vtx_event *e)
 {
+	if (unlikely((u8)e->info == DB_VECTOR))
+		before_db();
 	if (e->info & INTR_INFO_DELIVER_CODE_MASK)
 		vmcs_write32(VM_ENTRY_EXCEPTION_ERROR_CODE, e->error);
 	vmcs_write32(VM_ENTRY_INSTRUCTION_LEN, e->insn_len);

@@ -66,18 +66,13 @@ static void reblock_nmi(u32 info)
 
 static void handle_db(struct vtx_vcpu *vcpu, u32 info)
 {
-	u32 blocked = vmcs_read32(GUEST_INTERRUPTIBILITY_INFO);
-
 	/* INT1 is an instruction: the handler returns behind it. */
 	if ((info & INTR_INFO_INTR_TYPE_MASK) == INTR_TYPE_PRIV_SW_EXCEPTION) {
-		vmcs_write32(GUEST_INTERRUPTIBILITY_INFO, blocked &
+		vmcs_write32(GUEST_INTERRUPTIBILITY_INFO,
+			     vmcs_read32(GUEST_INTERRUPTIBILITY_INFO) &
 			     ~(GUEST_INTR_STATE_STI | GUEST_INTR_STATE_MOV_SS));
 		vmcs_writel(GUEST_RIP, vtx_next_rip(vcpu, vmcs_readl(GUEST_RIP),
 						    vmcs_read32(VM_EXIT_INSTRUCTION_LEN)));
-	} else if ((blocked & (GUEST_INTR_STATE_STI | GUEST_INTR_STATE_MOV_SS)) &&
-		   (vmcs_readl(GUEST_RFLAGS) & X86_EFLAGS_TF)) {
-		/* SDM vol. 3 "Checks on Guest Non-Register State" demands it. */
-		vtx_event_pend_step();
 	}
 	vtx_queue_db(vcpu, vmcs_readl(EXIT_QUALIFICATION) & VTX_DR6_CONDITIONS);
 }

@@ -262,6 +262,26 @@ TEST_F(vm, injected_db_reaches_the_guest)
 	EXPECT_EQ(1, vm_trap(&self->m).vector);
 }
 
+/* In a shadow VM entry wants the step that TF asks for to be pending. */
+TEST_F(vm, injected_db_in_sti_shadow_of_a_stepped_guest)
+{
+	struct kvm_vcpu_events events = {
+		.flags = KVM_VCPUEVENT_VALID_SHADOW,
+		.interrupt.shadow = KVM_X86_SHADOW_INT_STI,
+	};
+	struct kvm_regs regs;
+
+	start(&self->m, MODE_LONG, nops64);
+	regs = vm_regs(&self->m);
+	regs.rflags |= RFLAGS_IF | RFLAGS_TF;
+	vm_set_regs(&self->m, &regs);
+	ASSERT_EQ(0, ioctl(self->m.cpu, KVM_SET_VCPU_EVENTS, &events));
+	ASSERT_EQ(0, debug(&self->m, KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_INJECT_DB, 0, 0));
+	ASSERT_EXIT(KVM_EXIT_IO, &self->m);
+	EXPECT_EQ(1, vm_trap(&self->m).vector);
+	EXPECT_EQ(CODE, vm_trap(&self->m).ip);
+}
+
 TEST_F(vm, injection_on_top_of_another_gives_ebusy)
 {
 	start(&self->m, MODE_LONG, nops64);

@@ -3,6 +3,7 @@
 #include "kselftest_harness.h"
 #include "lib/vtx_test.h"
 
+#define RFLAGS_TF	(1ULL << 8)
 #define RFLAGS_IF	(1ULL << 9)
 #define VECTOR		0x41
 
@@ -297,6 +298,22 @@ TEST_F(vm, events_breakpoint_returns_behind_int3)
 		if (!on_kvm())
 			EXPECT_EQ(CODE + 2, vm_trap(&self->m).ip);
 	}
+}
+
+/* VM entry wants the step that TF asks for to be pending behind STI. */
+TEST_F(vm, events_db_in_sti_shadow_of_a_stepped_guest)
+{
+	struct kvm_vcpu_events events = {
+		.flags = KVM_VCPUEVENT_VALID_SHADOW,
+		.exception = { .injected = 1, .nr = 1 },
+		.interrupt.shadow = KVM_X86_SHADOW_INT_STI,
+	};
+
+	vm_start(&self->m, MODE_LONG, nops64);
+	set_flags(&self->m, RFLAGS_IF | RFLAGS_TF);
+	ASSERT_EQ(0, ioctl(self->m.cpu, KVM_SET_VCPU_EVENTS, &events));
+	ASSERT_TRAP(1, &self->m);
+	EXPECT_EQ(CODE, vm_trap(&self->m).ip);
 }
 
 TEST_F(vm, events_irq_and_nmi_are_restored)
