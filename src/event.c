@@ -166,6 +166,20 @@ void vtx_event_restore(struct vtx_vcpu *vcpu, u8 vector, bool has_error, u32 err
 }
 
 /**
+ * vtx_event_nmi() - KVM_NMI
+ * @vcpu: the vCPU; VMCS current
+ *
+ * SDM vol. 3 "Handling Multiple NMIs": one is served, one is latched behind it.
+ */
+void vtx_event_nmi(struct vtx_vcpu *vcpu)
+{
+	u32 blocked = vmcs_read32(GUEST_INTERRUPTIBILITY_INFO);
+
+	if (vcpu->event.nmi < vtx_event_nmi_limit(blocked))
+		vcpu->event.nmi++;
+}
+
+/**
  * vtx_dr_update() - the guest's debug registers or their use have changed
  * @vcpu: the vCPU; VMCS current
  *
@@ -304,7 +318,7 @@ void vtx_event_unwind(struct vtx_event *e)
 	if (type == INTR_TYPE_EXT_INTR && !e->irq)
 		e->irq = VTX_IRQ_WAITS | (e->info & INTR_INFO_VECTOR_MASK);
 	else if (type == INTR_TYPE_NMI_INTR)
-		e->nmi = true;
+		e->nmi++;
 	else
 		return;
 	e->info = 0;
@@ -322,7 +336,7 @@ static void take_waiting(struct vtx_event *e)
 	if (vmcs_readl(GUEST_PENDING_DBG_EXCEPTIONS) & (VTX_DR6_BS | BIT(12)))
 		return;
 	if (e->nmi && !(blocked & (VTX_BLOCKED_STI_MOVSS | GUEST_INTR_STATE_NMI))) {
-		e->nmi = false;
+		e->nmi--;
 		e->info = X86_TRAP_NMI | INTR_TYPE_NMI_INTR | INTR_INFO_VALID_MASK;
 	} else if (e->irq && !(blocked & VTX_BLOCKED_STI_MOVSS) &&
 		   (vmcs_readl(GUEST_RFLAGS) & X86_EFLAGS_IF)) {

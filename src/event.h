@@ -20,6 +20,7 @@ void vtx_queue_pf(struct vtx_vcpu *vcpu, u64 cr2, u32 error);
 void vtx_queue_db(struct vtx_vcpu *vcpu, u64 dr6);
 void vtx_queue_bp(struct vtx_vcpu *vcpu, u32 len);
 void vtx_event_restore(struct vtx_vcpu *vcpu, u8 vector, bool has_error, u32 error);
+void vtx_event_nmi(struct vtx_vcpu *vcpu);
 void vtx_dr_update(struct vtx_vcpu *vcpu);
 
 void vtx_event_pend_step(void);
@@ -56,6 +57,12 @@ static inline bool vtx_event_irq_allowed(const struct vtx_vcpu *vcpu, unsigned l
 	return (rflags & X86_EFLAGS_IF) && !vcpu->event.info && !vcpu->event.irq &&
 	       !(vcpu->event.debug & KVM_GUESTDBG_BLOCKIRQ) &&
 	       !(vmcs_read32(GUEST_INTERRUPTIBILITY_INFO) & VTX_BLOCKED_STI_MOVSS);
+}
+
+/* NMIs that may wait; @blocked: the guest's interruptibility state. */
+static inline u8 vtx_event_nmi_limit(u32 blocked)
+{
+	return blocked & GUEST_INTR_STATE_NMI ? 1 : 2;
 }
 
 /* Does VM entry need vtx_event_prepare()? Mostly not, hence one branch. */

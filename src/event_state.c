@@ -9,6 +9,7 @@
 
 #include <linux/compiler.h>
 #include <linux/errno.h>
+#include <linux/minmax.h>
 #include <linux/string.h>
 
 #include <asm/processor-flags.h>
@@ -85,6 +86,8 @@ int vtx_set_events(struct vtx_vcpu *vcpu, const struct kvm_vcpu_events *events)
 {
 	struct vtx_event *e = &vcpu->event;
 	bool exception = events->exception.injected || events->exception.pending;
+	u32 blocked = blocked_by(events, vmcs_read32(GUEST_INTERRUPTIBILITY_INFO));
+	unsigned int nmis = e->nmi;
 
 	if (events->flags & ~FLAGS)
 		return -EINVAL;
@@ -102,11 +105,11 @@ int vtx_set_events(struct vtx_vcpu *vcpu, const struct kvm_vcpu_events *events)
 				  events->exception.error_code);
 	e->irq = events->interrupt.injected ? VTX_IRQ_WAITS | events->interrupt.nr : 0;
 	if (events->flags & KVM_VCPUEVENT_VALID_NMI_PENDING)
-		e->nmi = events->nmi.pending;
+		nmis = events->nmi.pending;
 	if (events->nmi.injected)
-		e->nmi = true;
-	vmcs_write32(GUEST_INTERRUPTIBILITY_INFO,
-		     blocked_by(events, vmcs_read32(GUEST_INTERRUPTIBILITY_INFO)));
+		nmis++;
+	e->nmi = min_t(unsigned int, nmis, vtx_event_nmi_limit(blocked));
+	vmcs_write32(GUEST_INTERRUPTIBILITY_INFO, blocked);
 	return 0;
 }
 

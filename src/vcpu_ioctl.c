@@ -18,6 +18,7 @@
 
 #include "cpuid.h"
 #include "debug.h"
+#include "event.h"
 #include "event_state.h"
 #include "mce.h"
 #include "msr.h"
@@ -274,7 +275,9 @@ static long locked_ioctl(struct vtx_vcpu *vcpu, unsigned int cmd, unsigned long 
 
 	switch (cmd) {
 	case KVM_NMI:
-		vcpu->event.nmi = true;
+		vtx_vcpu_load(vcpu);
+		vtx_event_nmi(vcpu);
+		vtx_vcpu_put(vcpu);
 		return 0;
 	case KVM_GET_MSRS:
 		return ioctl_get_msrs(vcpu, user, false);

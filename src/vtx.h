@@ -143,7 +143,7 @@ struct vtx_exit {
  * @window:	window-exiting controls that are on in the VMCS
  * @debug:	KVM_GUESTDBG_*; 0: no debugger
  * @irq:	external interrupt that waits for its window: VTX_IRQ_WAITS | vector
- * @nmi:	an NMI waits for its window
+ * @nmi:	NMIs that wait for their window, at most two
  * @user_window: the VMM asked for KVM_EXIT_IRQ_WINDOW_OPEN
  * @any:	all of the above: 0 when VM entry needs no preparation
  * @error:	error code of @info
@@ -158,7 +158,7 @@ struct vtx_event {
 			u32 window;
 			u32 debug;
 			u16 irq;
-			bool nmi;
+			u8 nmi;
 			bool user_window;
 		};
 		u64 any[2];

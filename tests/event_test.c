@@ -200,6 +200,32 @@ TEST_F(vm, nmi_waits_for_iret_of_the_last_one)
 	ASSERT_SYNC(&self->m);
 }
 
+/* One being delivered and one behind it; more have always been the same. */
+TEST_F(vm, nmi_twice_is_two_nmis)
+{
+	vm_start(&self->m, MODE_LONG, nops64);
+	for (int i = 0; i < 3; i++)
+		ASSERT_EQ(0, ioctl(self->m.cpu, KVM_NMI));
+	EXPECT_EQ(on_kvm() ? 1 : 2, get_events(&self->m).nmi.pending);
+	ASSERT_TRAP(2, &self->m);
+	EXPECT_EQ(1, get_events(&self->m).nmi.pending);
+	ASSERT_TRAP(2, &self->m);
+	EXPECT_EQ(0, get_events(&self->m).nmi.pending);
+	ASSERT_SYNC(&self->m);
+}
+
+TEST_F(vm, nmi_while_one_is_served_is_one)
+{
+	vm_start(&self->m, MODE_LONG, nops64);
+	ASSERT_EQ(0, ioctl(self->m.cpu, KVM_NMI));
+	ASSERT_TRAP(2, &self->m);
+	for (int i = 0; i < 2; i++)
+		ASSERT_EQ(0, ioctl(self->m.cpu, KVM_NMI));
+	EXPECT_EQ(1, get_events(&self->m).nmi.pending);
+	ASSERT_TRAP(2, &self->m);
+	ASSERT_SYNC(&self->m);
+}
+
 TEST_F(vm, nmi_goes_before_irq)
 {
 	vm_start(&self->m, MODE_LONG, nops64);
