@@ -61,8 +61,7 @@ int vtx_debug_set(struct vtx_vcpu *vcpu, const struct kvm_guest_debug *dbg)
 	*control = dbg->control & KVM_GUESTDBG_ENABLE ? dbg->control & ~INJECT : 0;
 	if (*control & KVM_GUESTDBG_USE_HW_BP) {
 		memcpy(d->db, dbg->arch.debugreg, sizeof(d->db));
-		d->dr7 = (dbg->arch.debugreg[7] & VTX_DR7_WRITABLE & ~VTX_DR7_GD) |
-			 VTX_DR7_FIXED;
+		d->dr7 = (dbg->arch.debugreg[7] & VTX_DR7_WRITABLE) | VTX_DR7_FIXED;
 	}
 	if (stepped && !(*control & KVM_GUESTDBG_SINGLESTEP))
 		drop_step();
@@ -111,6 +110,20 @@ int vtx_debug_exception(struct vtx_vcpu *vcpu, u8 vector)
 		return VTX_RESUME;
 	return to_user(vcpu, DB_VECTOR,
 		       vmcs_readl(EXIT_QUALIFICATION) & VTX_DR6_CONDITIONS);
+}
+
+/**
+ * vtx_debug_detect() - MOV DR with general detect (DR7.GD) in force
+ * @vcpu: the vCPU; VMCS current since the exit
+ *
+ * Return: VTX_TO_USER; VTX_AROUND: it is the guest's.
+ */
+int vtx_debug_detect(struct vtx_vcpu *vcpu)
+{
+	if (vcpu->event.debug & KVM_GUESTDBG_USE_HW_BP)
+		return to_user(vcpu, DB_VECTOR, VTX_DR6_BD);
+	vtx_queue_db(vcpu, VTX_DR6_BD);
+	return VTX_AROUND;
 }
 
 /**

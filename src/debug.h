@@ -15,6 +15,7 @@ struct vtx_vcpu;
 
 int vtx_debug_set(struct vtx_vcpu *vcpu, const struct kvm_guest_debug *dbg);
 int vtx_debug_exception(struct vtx_vcpu *vcpu, u8 vector);
+int vtx_debug_detect(struct vtx_vcpu *vcpu);
 int vtx_debug_step(struct vtx_vcpu *vcpu);
 void vtx_get_debugregs(struct vtx_vcpu *vcpu, struct kvm_debugregs *regs);
 int vtx_set_debugregs(struct vtx_vcpu *vcpu, const struct kvm_debugregs *regs);

@@ -12,6 +12,7 @@
 #include <asm/processor-flags.h>
 
 #include "cr.h"
+#include "debug.h"
 #include "event.h"
 #include "internal_error.h"
 #include "vmx_insn.h"
@@ -148,7 +149,7 @@ static u64 get_dr(const struct vtx_vcpu *vcpu, unsigned int dr)
  * SDM vol. 3 "Exits Due to MOV DR": the exit comes before the checks for
  * CR4.DE, CPL and general detect, which are therefore made here.
  *
- * Return: VTX_RESUME or VTX_AROUND.
+ * Return: VTX_RESUME, VTX_AROUND; VTX_TO_USER: general detect is the debugger's.
  */
 int vtx_exit_dr(struct vtx_vcpu *vcpu)
 {
@@ -163,10 +164,8 @@ int vtx_exit_dr(struct vtx_vcpu *vcpu)
 		vtx_queue_gp(vcpu);
 		return VTX_RESUME;
 	}
-	if (vcpu->dr7 & VTX_DR7_GD) {
-		vtx_queue_db(vcpu, VTX_DR6_BD);
-		return VTX_AROUND;
-	}
+	if (vcpu->debug.dr7 & VTX_DR7_GD)
+		return vtx_debug_detect(vcpu);
 	if (dr == 4 || dr == 5)
 		dr += 2;
 	if (qual & BIT(4)) {

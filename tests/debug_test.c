@@ -4,7 +4,9 @@
 #include "lib/vtx_test.h"
 
 #define DR6_FIXED	0xffff0ff0ULL
+#define DR6_BD		(1ULL << 13)
 #define DR6_BS		(1ULL << 14)
+#define DR7_GD		(1ULL << 13)
 #define DR7_EXEC0	0x402ULL		/* G0, instruction */
 #define DR7_WRITE0	(0x402ULL | 0xdULL << 16)	/* G0, 4 bytes written */
 #define RFLAGS_TF	(1ULL << 8)
@@ -252,6 +254,37 @@ TEST_F(vm, hardware_breakpoints_leave_the_guests_debug_registers)
 	EXPECT_EQ(0, memcmp(set.db, got.db, sizeof(set.db)));
 	EXPECT_EQ(0xffff0ff0, got.dr6);
 	EXPECT_EQ(0x400, got.dr7);
+}
+
+/* DR7.GD: the debugger's own, the guest's is not in force meanwhile. */
+TEST_F(vm, debug_register_access_stops_if_the_debugger_asks)
+{
+	struct kvm_debug_exit_arch *d = &self->m.run->debug.arch;
+
+	vm_start(&self->m, MODE_LONG, mov_dr64);
+	ASSERT_EQ(0, debug(&self->m, HW, 0, 0x400 | DR7_GD));
+	ASSERT_EXIT(KVM_EXIT_DEBUG, &self->m);
+	EXPECT_EQ(1, d->exception);
+	EXPECT_EQ(CODE, d->pc);
+	EXPECT_EQ(DR6_FIXED | DR6_BD, d->dr6);
+	EXPECT_EQ(0x400 | DR7_GD, d->dr7);
+	ASSERT_EQ(0, debug(&self->m, HW, 0, 0x400));
+	ASSERT_EXIT(KVM_EXIT_HLT, &self->m);
+	EXPECT_EQ(0x400, vm_regs(&self->m).rbx);
+}
+
+TEST_F(vm, debug_register_access_stops_if_the_guest_asks)
+{
+	struct kvm_debugregs regs = { .dr6 = DR6_FIXED, .dr7 = 0x400 | DR7_GD };
+
+	vm_start(&self->m, MODE_LONG, mov_dr64);
+	ASSERT_EQ(0, ioctl(self->m.cpu, KVM_SET_DEBUGREGS, &regs));
+	ASSERT_EXIT(KVM_EXIT_IO, &self->m);
+	EXPECT_EQ(1, vm_trap(&self->m).vector);
+	EXPECT_EQ(CODE, vm_trap(&self->m).ip);
+	ASSERT_EQ(0, ioctl(self->m.cpu, KVM_GET_DEBUGREGS, &regs));
+	EXPECT_EQ(DR6_FIXED | DR6_BD, regs.dr6);
+	EXPECT_EQ(0x400, regs.dr7);
 }
 
 TEST_F(vm, injected_db_reaches_the_guest)

@@ -86,6 +86,12 @@ GUEST hlt_nops64, 64
 	hlt
 END hlt_nops64
 
+GUEST mov_dr64, 64
+	mov %rax, %dr0
+	mov %dr7, %rbx
+	hlt
+END mov_dr64
+
 /* RDMSR of ecx, its result to rbx; WRMSR of it + 1; stops after each. */
 GUEST msr64, 64
 	rdmsr
