@@ -12,6 +12,7 @@
 #include <linux/eventfd.h>
 #include <linux/err.h>
 #include <linux/gfp.h>
+#include <linux/hash.h>
 #include <linux/list.h>
 #include <linux/mm.h>
 #include <linux/nospec.h>
@@ -20,11 +21,14 @@
 
 #include "vtx.h"
 
-/* Of each kind in one VM, as KVM has it. */
-#define MAX_DEVICES	1000
+/* In one VM, as KVM has it. */
+#define MAX_ZONES	1000
+/* KVM has no limit for these; here who registers one looks at all of them. */
+#define MAX_IOEVENTFDS	16384
 
 struct ioeventfd {
 	struct list_head link;
+	struct hlist_node node;
 	struct eventfd_ctx *eventfd;
 	u64 addr;
 	u64 datamatch;
@@ -77,6 +81,12 @@ void vtx_bus_destroy(struct vtx_bus *bus)
 	put_page(bus->ring);
 }
 
+/* By address and value: a virtio device has its queues at one address. */
+static struct hlist_head *bucket(struct vtx_bus *bus, u64 addr, u64 datamatch)
+{
+	return &bus->hash[hash_64(addr + hash_64(datamatch, 32), VTX_BUS_HASH_BITS)];
+}
+
 static bool collide(const struct ioeventfd *a, const struct ioeventfd *b)
 {
 	return a->pio == b->pio && a->addr == b->addr &&
@@ -91,13 +101,14 @@ static int assign(struct vtx_bus *bus, struct ioeventfd *fresh)
 	int r = 0;
 
 	spin_lock(&bus->lock);
-	if (bus->nr_ioeventfds >= MAX_DEVICES)
+	if (bus->nr_ioeventfds >= MAX_IOEVENTFDS)
 		r = -ENOSPC;
 	list_for_each_entry(p, &bus->ioeventfds, link)
 		if (collide(p, fresh))
 			r = -EEXIST;
 	if (!r) {
 		list_add_tail(&fresh->link, &bus->ioeventfds);
+		hlist_add_head(&fresh->node, bucket(bus, fresh->addr, fresh->datamatch));
 		bus->nr_ioeventfds++;
 	}
 	spin_unlock(&bus->lock);
@@ -117,6 +128,7 @@ static struct ioeventfd *take(struct vtx_bus *bus, const struct ioeventfd *like)
 			continue;
 		found = p;
 		list_del(&p->link);
+		hlist_del(&p->node);
 		bus->nr_ioeventfds--;
 		break;
 	}
@@ -208,7 +220,7 @@ int vtx_bus_coalesce(struct vtx_bus *bus, const struct kvm_coalesced_mmio_zone *
 	z->size = zone->size;
 	z->pio = zone->pio;
 	spin_lock(&bus->lock);
-	if (bus->nr_zones >= MAX_DEVICES) {
+	if (bus->nr_zones >= MAX_ZONES) {
 		r = -ENOSPC;
 	} else {
 		list_add_tail(&z->link, &bus->zones);
@@ -252,18 +264,30 @@ int vtx_bus_uncoalesce(struct vtx_bus *bus, const struct kvm_coalesced_mmio_zone
 	return 0;
 }
 
-static bool signal_match(struct vtx_bus *bus, bool pio, u64 addr, u32 len, u64 value)
+/* No two match: collide() has seen to it. @key: of the bucket, @value or 0. */
+static struct ioeventfd *match(struct vtx_bus *bus, bool pio, u64 addr, u32 len,
+			       u64 value, u64 key)
 {
 	struct ioeventfd *p;
 
-	list_for_each_entry(p, &bus->ioeventfds, link) {
-		if (p->pio != pio || p->addr != addr || (p->len && p->len != len) ||
-		    (!p->wildcard && p->datamatch != value))
-			continue;
-		eventfd_signal(p->eventfd, 1);
-		return true;
-	}
-	return false;
+	hlist_for_each_entry(p, bucket(bus, addr, key), node)
+		if (p->pio == pio && p->addr == addr && (!p->len || p->len == len) &&
+		    (p->wildcard || p->datamatch == value))
+			return p;
+	return NULL;
+}
+
+/* Those that take any value have 0 where others have theirs. */
+static bool signal_match(struct vtx_bus *bus, bool pio, u64 addr, u32 len, u64 value)
+{
+	struct ioeventfd *p = match(bus, pio, addr, len, value, value);
+
+	if (!p && value)
+		p = match(bus, pio, addr, len, value, 0);
+	if (!p)
+		return false;
+	eventfd_signal(p->eventfd, 1);
+	return true;
 }
 
 /* The VMM can write the ring: an index from there is checked each time. */

@@ -8,6 +8,8 @@
 #include <linux/spinlock.h>
 #include <linux/types.h>
 
+#define VTX_BUS_HASH_BITS	8
+
 /**
  * struct vtx_bus - writes that are dealt with without the VMM, of one VM
  * @lock:	 protects what follows, innermost
@@ -16,6 +18,7 @@
  * @nr_ioeventfds: how many
  * @nr_zones:	 likewise
  * @ring:	 the coalesced ring, one page, shared with the VMM
+ * @hash:	 @ioeventfds by address and value
  */
 struct vtx_bus {
 	spinlock_t lock;
@@ -24,6 +27,7 @@ struct vtx_bus {
 	unsigned int nr_ioeventfds;
 	unsigned int nr_zones;
 	struct page *ring;
+	struct hlist_head hash[1 << VTX_BUS_HASH_BITS];
 };
 
 int vtx_bus_init(struct vtx_bus *bus);

@@ -113,6 +113,32 @@ TEST_F(vm, ioeventfd_gone_exits_again)
 	EXPECT_EQ(0, signals(fd));
 }
 
+/* A device per function and queue adds up; each is found, also behind the others. */
+TEST_F(vm, ioeventfd_thousands_are_told_apart)
+{
+	const uint32_t pio = KVM_IOEVENTFD_FLAG_PIO, match = pio | KVM_IOEVENTFD_FLAG_DATAMATCH;
+	int many = eventfd(0, EFD_NONBLOCK), one = eventfd(0, EFD_NONBLOCK);
+	const int n = 3000;
+
+	for (int i = 0; i < n; i++) {
+		int fd = i == n - 2 ? one : many;
+
+		ASSERT_EQ(0, ioeventfd(&self->m, fd, PORT, 2, match, i)) TH_LOG("%d", i);
+		ASSERT_EQ(0, ioeventfd(&self->m, many, 0x100000 + 8 * i, 4, 0, 0));
+	}
+	start(&self->m, n - 2);
+	ASSERT_OUT(1, &self->m);
+	ASSERT_OUT(4, &self->m);
+	EXPECT_EQ(1, signals(one));
+	EXPECT_EQ(0, signals(many));
+	for (int i = 0; i < n; i++)
+		ASSERT_EQ(0, ioeventfd(&self->m, i == n - 2 ? one : many, PORT, 2,
+				       match | KVM_IOEVENTFD_FLAG_DEASSIGN, i));
+	start(&self->m, n - 2);
+	ASSERT_OUT(1, &self->m);
+	ASSERT_OUT(2, &self->m);
+}
+
 TEST_F(vm, ioeventfd_bad_arguments)
 {
 	int fd = eventfd(0, EFD_NONBLOCK);
