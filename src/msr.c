@@ -48,7 +48,7 @@ enum kind {
 	KIND_MTRR_DEF,	/* the MTRRs: stored, checked, without effect */
 	KIND_MTRR_FIXED,
 	KIND_MTRR_BASE,
-	KIND_ZERO_ONLY,	/* reads 0, takes 0 */
+	KIND_DEBUGCTL,	/* reads 0, takes BTF and LBR, which do nothing */
 	KIND_IGNORED,	/* reads 0, writes have no effect */
 	KIND_MCE,		/* mce.c */
 	KIND_UCODE,	/* what the VMM says; guests write 0 before they read */
@@ -79,7 +79,7 @@ static const struct guest_msr msrs[] = {
 	{ MSR_IA32_SYSENTER_EIP, 1, KIND_FIELDL, GUEST_SYSENTER_EIP },
 	{ MSR_IA32_MCG_CAP, 3, KIND_MCE },
 	{ MSR_IA32_MISC_ENABLE, 1, KIND_MISC_ENABLE },
-	{ MSR_IA32_DEBUGCTLMSR, 1, KIND_ZERO_ONLY },
+	{ MSR_IA32_DEBUGCTLMSR, 1, KIND_DEBUGCTL },
 	{ MSR_IA32_MC0_CTL, 128, KIND_MCE },
 	{ MTRRphysBase_MSR(0), 2 * NR_VAR_MTRRS, KIND_MTRR_BASE, 0 },
 	{ MSR_MTRRfix64K_00000, 1, KIND_MTRR_FIXED, 16 },
@@ -492,8 +492,8 @@ static int set_checked(struct vtx_vcpu *vcpu, const struct guest_msr *m, u32 ind
 	case KIND_RO_ZERO:
 	case KIND_MTRR_CAP:
 		return data || from_guest ? -EINVAL : 0;
-	case KIND_ZERO_ONLY:
-		return data ? -EINVAL : 0;
+	case KIND_DEBUGCTL:
+		return data & ~(u64)(DEBUGCTLMSR_LBR | DEBUGCTLMSR_BTF) ? -EINVAL : 0;
 	case KIND_FIELD32:
 		__vmwrite(m->arg, (u32)data);
 		return 0;

@@ -302,4 +302,14 @@ TEST_F(vm, msr_mtrr_goes_by_the_guests_address_width)
 	EXPECT_FALSE(guest_set(&self->m, 0x1b, 2 * top | 0x900));
 }
 
+/* Branch trace and last-branch recording: taken, without effect, as KVM has it. */
+TEST_F(vm, msr_debugctl_takes_btf_and_lbr)
+{
+	EXPECT_TRUE(guest_set(&self->m, 0x1d9, 3));
+	EXPECT_EQ(0, must_get(&self->m, 0x1d9));
+	EXPECT_TRUE(guest_set(&self->m, 0x1d9, 0));
+	EXPECT_FALSE(guest_set(&self->m, 0x1d9, 1 << 6));
+	EXPECT_FALSE(guest_set(&self->m, 0x1d9, 1ULL << 32 | 3));
+}
+
 TEST_HARNESS_MAIN
