@@ -356,13 +356,16 @@ static noinline void before_db(void)
 		vtx_event_pend_step();
 }
 
-/* The valid bit is cleared by the CPU at VM exit. */
+/*
+ * The valid bit is cleared by the CPU at VM exit. SDM vol. 3 "Checks on VM-Entry
+ * Control Fields": an error code has 16 bits, a VMM's field 32.
+ */
 static void inject(struct vtx_event *e)
 {
 	if (unlikely((u8)e->info == DB_VECTOR))
 		before_db();
 	if (e->info & INTR_INFO_DELIVER_CODE_MASK)
-		vmcs_write32(VM_ENTRY_EXCEPTION_ERROR_CODE, e->error);
+		vmcs_write32(VM_ENTRY_EXCEPTION_ERROR_CODE, (u16)e->error);
 	vmcs_write32(VM_ENTRY_INSTRUCTION_LEN, e->insn_len);
 	vmcs_write32(VM_ENTRY_INTR_INFO_FIELD, e->info);
 	e->info = 0;

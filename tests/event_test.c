@@ -326,6 +326,20 @@ TEST_F(vm, events_breakpoint_returns_behind_int3)
 	}
 }
 
+/* An error code has 16 bits; VM entry refuses more. */
+TEST_F(vm, events_error_code_is_cut_to_16_bits)
+{
+	struct kvm_vcpu_events events = {
+		.exception = { .injected = 1, .nr = 13, .has_error_code = 1,
+			       .error_code = 0xdead0058 },
+	};
+
+	vm_start(&self->m, MODE_LONG, nops64);
+	ASSERT_EQ(0, ioctl(self->m.cpu, KVM_SET_VCPU_EVENTS, &events));
+	ASSERT_TRAP(13, &self->m);
+	EXPECT_EQ(0x58, vm_trap(&self->m).error);
+}
+
 /* VM entry wants the step that TF asks for to be pending behind STI. */
 TEST_F(vm, events_db_in_sti_shadow_of_a_stepped_guest)
 {
