@@ -143,6 +143,38 @@ static int touch_operand(struct vtx_vcpu *vcpu, const struct vtx_gwalk *w)
 	return r;
 }
 
+static void retire_string(struct vtx_vcpu *vcpu)
+{
+	const struct vtx_pio *pio = &vcpu->pio;
+	s64 step = (s64)pio->count * pio->size;
+	u64 *index = &vcpu->regs[pio->in ? VTX_RDI : VTX_RSI];
+	bool last = true;
+
+	reg_add(index, pio->down ? -step : step, pio->addr_size);
+	if (pio->rep) {
+		reg_add(&vcpu->regs[VTX_RCX], -(s64)pio->count, pio->addr_size);
+		last = !(vcpu->regs[VTX_RCX] & reg_mask(pio->addr_size));
+	}
+	if (last)
+		vtx_retire(vcpu, pio->next_rip);
+}
+
+/* Return: true: a device on the bus has taken the one element of OUTS. */
+static bool out_element(struct vtx_vcpu *vcpu, u16 port)
+{
+	const struct vtx_pio *pio = &vcpu->pio;
+	u32 value = 0;
+
+	memcpy(&value, vcpu->pio_data, pio->size);
+	if (pio->count != 1 ||
+	    !vtx_bus_write(&vcpu->vm->bus, true, port, pio->size, value))
+		return false;
+	vtx_vcpu_load(vcpu);
+	retire_string(vcpu);
+	vtx_vcpu_put(vcpu);
+	return true;
+}
+
 /**
  * vtx_pio_exit_string() - INS, OUTS
  * @vcpu: the vCPU; exit information in vcpu->exit
@@ -184,7 +216,9 @@ int vtx_pio_exit_string(struct vtx_vcpu *vcpu)
 	pio->count = 1;
 	pio->down = w.rflags & X86_EFLAGS_DF;
 	if (left && ok) {
-		u32 n = batch(pio, offset, left, pio->down);
+		/* What the bus might take goes there one by one, as KVM sends it. */
+		bool alone = !pio->in && vtx_bus_has_port(&vcpu->vm->bus, QUAL_PORT(qual));
+		u32 n = alone ? 1 : batch(pio, offset, left, pio->down);
 		u64 low = pio->down ? offset - (n - 1) * pio->size : offset;
 
 		/* The limit may be nearer than the page's end. */
@@ -200,24 +234,10 @@ int vtx_pio_exit_string(struct vtx_vcpu *vcpu)
 	r = touch_operand(vcpu, &w);
 	if (r)
 		return string_fault(vcpu, r);
+	if (!pio->in && out_element(vcpu, QUAL_PORT(qual)))
+		return VTX_RESUME;
 	vcpu->pending = VTX_IO_STRING;
 	return to_user(vcpu, qual, pio->count);
-}
-
-static void retire_string(struct vtx_vcpu *vcpu)
-{
-	const struct vtx_pio *pio = &vcpu->pio;
-	s64 step = (s64)pio->count * pio->size;
-	u64 *index = &vcpu->regs[pio->in ? VTX_RDI : VTX_RSI];
-	bool last = true;
-
-	reg_add(index, pio->down ? -step : step, pio->addr_size);
-	if (pio->rep) {
-		reg_add(&vcpu->regs[VTX_RCX], -(s64)pio->count, pio->addr_size);
-		last = !(vcpu->regs[VTX_RCX] & reg_mask(pio->addr_size));
-	}
-	if (last)
-		vtx_retire(vcpu, pio->next_rip);
 }
 
 static void retire_single(struct vtx_vcpu *vcpu)

@@ -139,6 +139,64 @@ TEST_F(vm, ioeventfd_thousands_are_told_apart)
 	ASSERT_OUT(2, &self->m);
 }
 
+static void start_outsb(struct vm *m, const char *text, bool backward)
+{
+	struct kvm_regs regs;
+
+	vm_start(m, MODE_LONG, rep_outsb);
+	memcpy(m->ram + DATA, text, strlen(text));
+	regs = vm_regs(m);
+	regs.rsi = backward ? DATA + strlen(text) - 1 : DATA;
+	regs.rcx = strlen(text);
+	regs.rflags = backward ? 0x402 : 2;
+	vm_set_regs(m, &regs);
+}
+
+/* Element by element, as with OUT; what nobody takes exits in order. */
+TEST_F(vm, ioeventfd_takes_elements_of_outs)
+{
+	const uint32_t match = KVM_IOEVENTFD_FLAG_PIO | KVM_IOEVENTFD_FLAG_DATAMATCH;
+	int fd = eventfd(0, EFD_NONBLOCK);
+
+	ASSERT_EQ(0, ioeventfd(&self->m, fd, 0x3f8, 1, match, 'b'));
+	for (int backward = 0; backward < 2; backward++) {
+		start_outsb(&self->m, "abcb", backward);
+		for (int i = 0; i < 2; i++) {
+			ASSERT_OUT(1, &self->m);
+			ASSERT_EQ(1, self->m.run->io.count);
+			EXPECT_EQ("acca"[2 * backward + i], *(char *)vm_io_data(&self->m));
+		}
+		ASSERT_EXIT(KVM_EXIT_HLT, &self->m);
+		EXPECT_EQ(2, signals(fd));
+		EXPECT_EQ(0, vm_regs(&self->m).rcx);
+	}
+}
+
+TEST_F(vm, ioeventfd_takes_all_of_outs)
+{
+	int fd = eventfd(0, EFD_NONBLOCK);
+
+	ASSERT_EQ(0, ioeventfd(&self->m, fd, 0x3f8, 0, KVM_IOEVENTFD_FLAG_PIO, 0));
+	start_outsb(&self->m, "abcde", false);
+	ASSERT_EXIT(KVM_EXIT_HLT, &self->m);
+	EXPECT_EQ(5, signals(fd));
+	EXPECT_EQ(DATA + 5, vm_regs(&self->m).rsi);
+}
+
+/* Devices elsewhere leave a string in one piece. */
+TEST_F(vm, ioeventfd_of_another_port_leaves_outs_alone)
+{
+	int fd = eventfd(0, EFD_NONBLOCK);
+
+	if (on_kvm())
+		SKIP(return, "KVM sends OUTS one by one");
+	ASSERT_EQ(0, ioeventfd(&self->m, fd, 0x3f9, 1, KVM_IOEVENTFD_FLAG_PIO, 0));
+	start_outsb(&self->m, "abcde", false);
+	ASSERT_OUT(1, &self->m);
+	EXPECT_EQ(5, self->m.run->io.count);
+	ASSERT_EXIT(KVM_EXIT_HLT, &self->m);
+}
+
 TEST_F(vm, ioeventfd_bad_arguments)
 {
 	int fd = eventfd(0, EFD_NONBLOCK);
@@ -195,6 +253,18 @@ TEST_F(vm, coalesced_writes_wait_in_the_ring)
 	EXPECT_EQ(0, r->coalesced_mmio[3].pio);
 	EXPECT_EQ(0, memcmp("\x78\x56\x34\x12", r->coalesced_mmio[3].data, 4));
 	EXPECT_EQ(0, r->first);
+}
+
+TEST_F(vm, coalesced_outs_waits_in_the_ring)
+{
+	struct kvm_coalesced_mmio_ring *r = ring(&self->m);
+
+	ASSERT_EQ(0, coalesce(&self->m, KVM_REGISTER_COALESCED_MMIO, 0x3f8, 8, 1));
+	start_outsb(&self->m, "abc", false);
+	ASSERT_EXIT(KVM_EXIT_HLT, &self->m);
+	ASSERT_EQ(3, r->last);
+	for (int i = 0; i < 3; i++)
+		EXPECT_EQ('a' + i, r->coalesced_mmio[i].data[0]);
 }
 
 TEST_F(vm, coalesced_ring_full_exits)
