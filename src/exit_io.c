@@ -20,6 +20,7 @@
 
 #include "bus.h"
 #include "cr.h"
+#include "decode.h"
 #include "event.h"
 #include "gwalk.h"
 #include "internal_error.h"
@@ -121,14 +122,25 @@ static void reverse(struct vtx_vcpu *vcpu)
 			swap(low[i], high[i]);
 }
 
-static int string_fault(struct vtx_vcpu *vcpu, int error)
+/* -EFAULT: #PF is queued. Device memory as the other operand is not done. */
+static int string_fault(struct vtx_vcpu *vcpu, const struct vtx_gwalk *w, int error)
 {
-	/* #PF is queued; device memory as the other operand is not done. */
-	return error == -EFAULT ? VTX_RESUME :
-				  vtx_emulation_failure(vcpu, NULL, 0);
+	u32 len = min_t(u32, vcpu->exit.insn_len, VTX_INSN_MAX_LEN);
+	u8 bytes[VTX_INSN_MAX_LEN];
+	gva_t gva;
+	bool ok;
+
+	if (error == -EFAULT)
+		return VTX_RESUME;
+	vtx_vcpu_load(vcpu);
+	ok = vtx_linear(w, VTX_SEG_CS, vcpu->pio.rip, len, false, &gva);
+	vtx_vcpu_put(vcpu);
+	if (!ok || vtx_gva_read(vcpu, w, gva, bytes, len, VTX_ACCESS_FETCH))
+		len = 0;
+	return vtx_emulation_failure(vcpu, bytes, len);
 }
 
-/* OUTS reads its data. INS: a page fault comes before the device is asked. */
+/* OUTS reads its data. INS: a fault comes before the device is asked. */
 static int touch_operand(struct vtx_vcpu *vcpu, const struct vtx_gwalk *w)
 {
 	const struct vtx_pio *pio = &vcpu->pio;
@@ -233,7 +245,7 @@ int vtx_pio_exit_string(struct vtx_vcpu *vcpu)
 
 	r = touch_operand(vcpu, &w);
 	if (r)
-		return string_fault(vcpu, r);
+		return string_fault(vcpu, &w, r);
 	if (!pio->in && out_element(vcpu, QUAL_PORT(qual)))
 		return VTX_RESUME;
 	vcpu->pending = VTX_IO_STRING;
@@ -277,7 +289,7 @@ static noinline int complete_string(struct vtx_vcpu *vcpu)
 		r = vtx_gva_write(vcpu, &w, pio->gva, vcpu->pio_data,
 				  pio->count * pio->size);
 		if (r)
-			return string_fault(vcpu, r);
+			return string_fault(vcpu, &w, r);
 	}
 	vtx_vcpu_load(vcpu);
 	retire_string(vcpu);

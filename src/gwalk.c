@@ -341,14 +341,19 @@ static int gva_copy(struct vtx_vcpu *vcpu, const struct vtx_gwalk *w, gva_t gva,
  * @len:  at most a page
  *
  * Context: may sleep.
- * Return: 0; -EFAULT: #PF was queued; -ENXIO: a table is not in memory.
+ * Return: 0; -EFAULT: #PF was queued; -ENXIO: not memory that can be written.
  */
 int vtx_gva_check_write(struct vtx_vcpu *vcpu, const struct vtx_gwalk *w, gva_t gva,
 			unsigned int len)
 {
 	struct span s;
+	int r, i;
 
-	return translate(vcpu, w, gva, len, VTX_ACCESS_WRITE, &s);
+	r = translate(vcpu, w, gva, len, VTX_ACCESS_WRITE, &s);
+	/* Writing nothing says whether it could be more. */
+	for (i = 0; !r && i < 2 && s.len[i]; i++)
+		r = vtx_guest_copy(vcpu->vm, s.gpa[i], NULL, 0, true);
+	return r;
 }
 
 /**

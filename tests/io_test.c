@@ -457,6 +457,61 @@ TEST_F(vm, rep_outsb_into_unmapped_page_faults_there)
 	EXPECT_EQ(STRING + PAGE, vm_regs(m).rsi);
 }
 
+/*
+ * Memory that is a device, or can't be written: refused before the port is asked,
+ * whose data would be lost.
+ */
+static void expect_refused(struct __test_metadata *_metadata, struct vm *m, const char *insn)
+{
+	struct kvm_run *run = m->run;
+	uint64_t rip = CODE + 5;
+
+	ASSERT_EXIT(KVM_EXIT_INTERNAL_ERROR, m);
+	EXPECT_EQ(KVM_INTERNAL_ERROR_EMULATION, run->internal.suberror);
+	EXPECT_EQ(rip, vm_regs(m).rip);
+	EXPECT_EQ(1, vm_regs(m).rcx);
+	ASSERT_EQ(3, run->emulation_failure.ndata);
+	ASSERT_EQ(KVM_INTERNAL_ERROR_EMULATION_FLAG_INSTRUCTION_BYTES,
+		  run->emulation_failure.flags);
+	ASSERT_EQ(2, run->emulation_failure.insn_size);
+	EXPECT_EQ(0, memcmp(insn, run->emulation_failure.insn_bytes, 2));
+}
+
+TEST_F(vm, string_io_with_a_device_is_refused_first)
+{
+	struct vm *m = &self->m;
+
+	if (on_kvm())
+		SKIP(return, "KVM does it by KVM_EXIT_MMIO");
+	vm_start(m, MODE_LONG, rep_insb);
+	set_string_regs(m, 0, MMIO, 1, false);
+	expect_refused(_metadata, m, "\xf3\x6c");
+	vm_start(m, MODE_LONG, rep_outsb);
+	set_string_regs(m, MMIO, 0, 1, false);
+	expect_refused(_metadata, m, "\xf3\x6e");
+	/* A device's page behind memory's. */
+	vm_start(m, MODE_LONG, rep_insw);
+	set_string_regs(m, 0, RAM_SIZE - 1, 1, false);
+	ASSERT_EXIT(KVM_EXIT_INTERNAL_ERROR, m);
+}
+
+TEST_F(vm, string_input_to_rom_is_refused_first)
+{
+	struct vm *m = &self->m;
+	void *rom = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct kvm_userspace_memory_region region = {
+		.slot = 1, .flags = KVM_MEM_READONLY, .guest_phys_addr = ALIAS - PAGE,
+		.memory_size = PAGE, .userspace_addr = (uintptr_t)rom,
+	};
+
+	if (on_kvm())
+		SKIP(return, "KVM does it by KVM_EXIT_MMIO");
+	ASSERT_EQ(0, ioctl(m->fd, KVM_SET_USER_MEMORY_REGION, &region));
+	vm_start(m, MODE_PROT, rep_insb32);
+	set_string_regs(m, 0, ALIAS - PAGE, 1, false);
+	expect_refused(_metadata, m, "\xf3\x6c");
+}
+
 TEST_F(vm, io_every_port_exits)
 {
 	struct vm *m = &self->m;
