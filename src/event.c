@@ -54,6 +54,7 @@ static void queue(struct vtx_vcpu *vcpu, u8 vector, bool has_error, u32 error)
 	}
 	e->info = vector | INTR_TYPE_HARD_EXCEPTION | INTR_INFO_VALID_MASK;
 	e->error = error;
+	e->cut_off = false;
 	/* SDM vol. 3 "Masking Instruction Breakpoints": faults are pushed with RF. */
 	if (vector != DB_VECTOR && vector != DF_VECTOR)
 		vmcs_writel(GUEST_RFLAGS, vmcs_readl(GUEST_RFLAGS) | X86_EFLAGS_RF);
@@ -136,6 +137,7 @@ void vtx_queue_bp(struct vtx_vcpu *vcpu, u32 len)
 {
 	vcpu->event.info = BP_VECTOR | INTR_TYPE_SOFT_EXCEPTION | INTR_INFO_VALID_MASK;
 	vcpu->event.insn_len = len ? len : 1;
+	vcpu->event.cut_off = false;
 }
 
 /**
@@ -163,6 +165,7 @@ void vtx_event_restore(struct vtx_vcpu *vcpu, u8 vector, bool has_error, u32 err
 		if (has_error && (vmcs_readl(GUEST_CR0) & X86_CR0_PE))
 			e->info |= INTR_INFO_DELIVER_CODE_MASK;
 	}
+	e->cut_off = true;
 }
 
 /**
@@ -289,6 +292,7 @@ void vtx_event_save_vectoring(struct vtx_vcpu *vcpu, u32 idt_info)
 
 	/* Bit 12 is undefined here and reserved there. */
 	e->info = idt_info & ~INTR_INFO_UNBLOCK_NMI;
+	e->cut_off = true;
 	if (idt_info & VECTORING_INFO_DELIVER_CODE_MASK)
 		e->error = vmcs_read32(IDT_VECTORING_ERROR_CODE);
 	/* Injecting it again, VM entry allows none in real-address mode. */

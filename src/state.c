@@ -115,8 +115,8 @@ static void leave_instruction(const struct kvm_regs *regs)
  * @vcpu: the vCPU
  * @regs: the values; bit 1 of RFLAGS is always set
  *
- * An exception that was to be injected is dropped, as KVM does: the VMM has
- * put the vCPU somewhere else.
+ * An exception of the instruction where the vCPU was is dropped, as KVM does: the
+ * VMM has put it somewhere else. Not so one whose delivery was cut off.
  */
 void vtx_set_regs(struct vtx_vcpu *vcpu, const struct kvm_regs *regs)
 {
@@ -142,7 +142,8 @@ void vtx_set_regs(struct vtx_vcpu *vcpu, const struct kvm_regs *regs)
 	vmcs_writel(GUEST_RIP, regs->rip);
 	vmcs_writel(GUEST_RFLAGS, regs->rflags | X86_EFLAGS_FIXED);
 	vcpu->debug.tf = false;
-	vcpu->event.info = 0;
+	if (!vcpu->event.cut_off || vcpu->event.shutdown)
+		vcpu->event.info = 0;
 	vcpu->event.shutdown = false;
 }
 

@@ -150,6 +150,7 @@ struct vtx_exit {
  * @insn_len:	instruction length, for software events
  * @shutdown:	an exception while delivering #DF, which stays in @info: triple
  *		fault
+ * @cut_off:	@info was on its way into the guest already: KVM_SET_REGS leaves it
  */
 struct vtx_event {
 	union {
@@ -166,6 +167,7 @@ struct vtx_event {
 	u32 error;
 	u32 insn_len;
 	bool shutdown;
+	bool cut_off;
 };
 
 #define VTX_IRQ_WAITS	BIT(8)

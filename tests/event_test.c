@@ -356,6 +356,21 @@ TEST_F(vm, events_db_in_sti_shadow_of_a_stepped_guest)
 	EXPECT_EQ(CODE, vm_trap(&self->m).ip);
 }
 
+/* What was on its way into the guest is not the registers' to drop. */
+TEST_F(vm, events_exception_outlives_set_regs)
+{
+	struct kvm_vcpu_events events = {
+		.exception = { .injected = 1, .nr = 13, .has_error_code = 1, .error_code = 0x58 },
+	};
+
+	vm_start(&self->m, MODE_LONG, nops64);
+	ASSERT_EQ(0, ioctl(self->m.cpu, KVM_SET_VCPU_EVENTS, &events));
+	set_flags(&self->m, RFLAGS_IF);
+	EXPECT_EQ(1, get_events(&self->m).exception.injected);
+	ASSERT_TRAP(13, &self->m);
+	EXPECT_EQ(0x58, vm_trap(&self->m).error);
+}
+
 TEST_F(vm, events_irq_and_nmi_are_restored)
 {
 	struct kvm_vcpu_events events = {

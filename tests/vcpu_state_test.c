@@ -330,6 +330,22 @@ TEST_F(vm, unknown_msr_is_gp_unless_userspace_wants_it)
 	EXPECT_ERRNO(EINVAL, user_msrs(&self->m, 1 << 10));
 }
 
+/* An exception that the VMM has not let happen yet goes with the registers it was for. */
+TEST_F(vm, refused_msr_is_forgotten_with_set_regs)
+{
+	struct kvm_regs regs;
+
+	ASSERT_EQ(0, user_msrs(&self->m, KVM_MSR_EXIT_REASON_UNKNOWN));
+	start_msr(&self->m, UNKNOWN_MSR);
+	ASSERT_EXIT(KVM_EXIT_X86_RDMSR, &self->m);
+	self->m.run->msr.error = 1;
+	vm_finish_io(&self->m);
+	regs = vm_regs(&self->m);
+	regs.rip = CODE + 2;
+	vm_set_regs(&self->m, &regs);
+	ASSERT_EXIT(KVM_EXIT_HLT, &self->m);
+}
+
 static int filter(struct vm *m, uint32_t flags, uint32_t range_flags, uint32_t base, uint32_t n,
 		  void *bitmap)
 {
