@@ -61,11 +61,12 @@ int vtx_set_xsave(struct vtx_vcpu *vcpu, const struct kvm_xsave *xsave)
 	struct xregs_state *fpu = vcpu->fpu;
 	bool have_header = vtx_fpu_xcr0_supported();
 	u64 features = have_header ? x->header.xfeatures : XFEATURE_MASK_FPSSE;
-	u32 mxcsr = MXCSR_DEFAULT;
+	u32 mxcsr = fpu->i387.mxcsr;
 
 	if (!header_valid(x))
 		return -EINVAL;
-	if (features & (XFEATURE_MASK_SSE | XFEATURE_MASK_YMM))
+	/* As KVM does: with x87, too, and without any of them it stays. */
+	if (features & (XFEATURE_MASK_FPSSE | XFEATURE_MASK_YMM))
 		mxcsr = x->i387.mxcsr;
 	if (mxcsr & ~MXCSR_VALID)
 		return -EINVAL;

@@ -111,6 +111,33 @@ TEST_F(vm, xcrs_round_trip_and_refusals)
 	EXPECT_ERRNO(EINVAL, ioctl(self->m.cpu, KVM_SET_XCRS, &x));
 }
 
+/* MXCSR comes with x87, SSE and AVX alike; without any of them it stays. */
+TEST_F(vm, xsave_mxcsr_goes_with_every_component_that_has_it)
+{
+	struct kvm_xsave x;
+	struct kvm_fpu fpu;
+
+	if (!vm_cap(&self->m, KVM_CAP_XCRS))
+		SKIP(return, "no XSAVE on this machine");
+	vm_set_supported_cpuid(&self->m);
+	ASSERT_EQ(0, ioctl(self->m.cpu, KVM_GET_XSAVE, &x));
+	for (uint32_t component = 1; component <= 4; component *= 2) {
+		x.region[6] = 0x1f80 | component;
+		x.region[128] = component;
+		ASSERT_EQ(0, ioctl(self->m.cpu, KVM_SET_XSAVE, &x));
+		ASSERT_EQ(0, ioctl(self->m.cpu, KVM_GET_FPU, &fpu));
+		EXPECT_EQ(0x1f80 | component, fpu.mxcsr);
+	}
+	x.region[6] = 0;
+	x.region[128] = 0;
+	ASSERT_EQ(0, ioctl(self->m.cpu, KVM_SET_XSAVE, &x));
+	ASSERT_EQ(0, ioctl(self->m.cpu, KVM_GET_FPU, &fpu));
+	EXPECT_EQ(0x1f84, fpu.mxcsr);
+	x.region[6] = 0x10000;
+	x.region[128] = 1;
+	EXPECT_ERRNO(EINVAL, ioctl(self->m.cpu, KVM_SET_XSAVE, &x));
+}
+
 /*
  * KVM_RUN with a pattern in two AVX registers, which a system call leaves alone.
  * @out: what is in them afterwards, one after the other.
