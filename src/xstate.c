@@ -15,6 +15,7 @@
 #include <asm/page_types.h>
 #include <asm/fpu/types.h>
 
+#include "cpuid.h"
 #include "host.h"
 #include "vtx.h"
 
@@ -36,6 +37,8 @@ void vtx_get_xsave(struct vtx_vcpu *vcpu, struct kvm_xsave *xsave)
 	/* FXSAVE has no header to say what is there. */
 	if (!vtx_fpu_xcr0_supported())
 		x->header.xfeatures = XFEATURE_MASK_FPSSE;
+	/* Another host that gives this guest as much must be able to take it. */
+	x->header.xfeatures &= vtx_cpuid_xcr0(vcpu) | XFEATURE_MASK_FPSSE;
 }
 
 static bool header_valid(const struct xregs_state *x)
@@ -53,7 +56,7 @@ static bool header_valid(const struct xregs_state *x)
  * @vcpu:  the vCPU
  * @xsave: the values
  *
- * Return: 0; -EINVAL: components that the guest can't have, a bad MXCSR.
+ * Return: 0; -EINVAL: components that vtx does not have, a bad MXCSR.
  */
 int vtx_set_xsave(struct vtx_vcpu *vcpu, const struct kvm_xsave *xsave)
 {
@@ -133,19 +136,19 @@ bool vtx_xcr0_valid(u64 xcr0, u64 allowed)
  * @vcpu: the vCPU
  * @xcrs: the values; only XCR0 means anything
  *
- * Return: 0, -EINVAL.
+ * Return: 0; -EINVAL: what the guest could not set, either.
  */
 int vtx_set_xcrs(struct vtx_vcpu *vcpu, const struct kvm_xcrs *xcrs)
 {
-	u64 supported = vtx_fpu_xcr0_supported();
+	u64 allowed = vtx_cpuid_xcr0(vcpu) | XFEATURE_MASK_FP;
 	unsigned int i;
 
-	if (!supported || xcrs->flags || xcrs->nr_xcrs > KVM_MAX_XCRS)
+	if (!vtx_fpu_xcr0_supported() || xcrs->flags || xcrs->nr_xcrs > KVM_MAX_XCRS)
 		return -EINVAL;
 	for (i = 0; i < xcrs->nr_xcrs; i++) {
 		if (xcrs->xcrs[i].xcr)
 			continue;
-		if (!vtx_xcr0_valid(xcrs->xcrs[i].value, supported))
+		if (!vtx_xcr0_valid(xcrs->xcrs[i].value, allowed))
 			return -EINVAL;
 		vcpu->xcr0 = xcrs->xcrs[i].value;
 		break;

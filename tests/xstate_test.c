@@ -138,6 +138,42 @@ TEST_F(vm, xsave_mxcsr_goes_with_every_component_that_has_it)
 	EXPECT_ERRNO(EINVAL, ioctl(self->m.cpu, KVM_SET_XSAVE, &x));
 }
 
+/* A guest whose CPUID has no AVX: neither in XCR0 nor in what a VMM saves of it. */
+TEST_F(vm, xsave_of_a_guest_without_avx)
+{
+	struct kvm_xcrs xcrs = { .nr_xcrs = 1, .xcrs[0] = { .xcr = 0, .value = 7 } };
+	struct kvm_cpuid2 *cpuid = supported_cpuid(&self->m);
+	struct kvm_cpuid_entry2 *e = find_cpuid(cpuid, 0xd, 0);
+	struct kvm_xsave x;
+
+	if (!vm_cap(&self->m, KVM_CAP_XCRS) || !e || !(e->eax & 4))
+		SKIP(return, "no AVX on this machine");
+	e->eax = 3;
+	ASSERT_EQ(0, ioctl(self->m.cpu, KVM_SET_CPUID2, cpuid));
+	EXPECT_ERRNO(EINVAL, ioctl(self->m.cpu, KVM_SET_XCRS, &xcrs));
+	xcrs.xcrs[0].value = 3;
+	EXPECT_EQ(0, ioctl(self->m.cpu, KVM_SET_XCRS, &xcrs));
+	memset(&x, 0, sizeof(x));
+	x.region[0] = 0x37f;
+	x.region[6] = 0x1f80;
+	x.region[128] = 7;
+	ASSERT_EQ(0, ioctl(self->m.cpu, KVM_SET_XSAVE, &x));
+	ASSERT_EQ(0, ioctl(self->m.cpu, KVM_GET_XSAVE, &x));
+	EXPECT_EQ(3, x.region[128]);
+}
+
+/* Without CPUID leaf 0DH there is x87 only. */
+TEST_F(vm, xcr0_of_a_guest_without_cpuid)
+{
+	struct kvm_xcrs xcrs = { .nr_xcrs = 1, .xcrs[0] = { .xcr = 0, .value = 1 } };
+
+	if (!vm_cap(&self->m, KVM_CAP_XCRS))
+		SKIP(return, "no XSAVE on this machine");
+	EXPECT_EQ(0, ioctl(self->m.cpu, KVM_SET_XCRS, &xcrs));
+	xcrs.xcrs[0].value = 3;
+	EXPECT_ERRNO(EINVAL, ioctl(self->m.cpu, KVM_SET_XCRS, &xcrs));
+}
+
 /*
  * KVM_RUN with a pattern in two AVX registers, which a system call leaves alone.
  * @out: what is in them afterwards, one after the other.
