@@ -63,7 +63,7 @@ static int check(const struct kvm_msr_filter *f, unsigned int *total, unsigned i
 
 		if (!r->nmsrs)
 			continue;
-		if ((r->flags & ~(KVM_MSR_FILTER_READ | KVM_MSR_FILTER_WRITE)) ||
+		if (!r->flags || (r->flags & ~(KVM_MSR_FILTER_READ | KVM_MSR_FILTER_WRITE)) ||
 		    r->nmsrs > KVM_MSR_FILTER_MAX_BITMAP_SIZE * 8)
 			return -EINVAL;
 		*total += longs(r);

@@ -410,6 +410,8 @@ TEST_F(vm, filter_bad_arguments)
 	EXPECT_ERRNO(EINVAL, filter(&self->m, 0, 4, 0, 1, &none));
 	EXPECT_ERRNO(EINVAL, filter(&self->m, 0, 1, 0, 0x600 * 8 + 1, &none));
 	EXPECT_ERRNO(EINVAL, filter(&self->m, 1, 0, 0, 0, NULL));
+	/* A range for neither reads nor writes. */
+	EXPECT_ERRNO(EINVAL, filter(&self->m, 0, 0, 0x10, 1, &none));
 	EXPECT_ERRNO(EFAULT, filter(&self->m, 0, 1, 0, 64, (void *)8));
 	EXPECT_ERRNO(EFAULT, ioctl(self->m.fd, KVM_X86_SET_MSR_FILTER, 1UL));
 }
