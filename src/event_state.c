@@ -85,13 +85,14 @@ static u32 blocked_by(const struct kvm_vcpu_events *events, u32 blocked)
 int vtx_set_events(struct vtx_vcpu *vcpu, const struct kvm_vcpu_events *events)
 {
 	struct vtx_event *e = &vcpu->event;
-	bool exception = events->exception.injected || events->exception.pending;
 	u32 blocked = blocked_by(events, vmcs_read32(GUEST_INTERRUPTIBILITY_INFO));
 	unsigned int nmis = e->nmi;
 
 	if (events->flags & ~FLAGS)
 		return -EINVAL;
-	if (exception && (events->exception.nr > 31 || events->exception.nr == X86_TRAP_NMI))
+	/* Without VALID_PAYLOAD exception.pending has no meaning. */
+	if (events->exception.injected &&
+	    (events->exception.nr > 31 || events->exception.nr == X86_TRAP_NMI))
 		return -EINVAL;
 	if ((events->flags & KVM_VCPUEVENT_VALID_SMM) &&
 	    (events->smi.smm || events->smi.pending))

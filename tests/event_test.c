@@ -371,6 +371,16 @@ TEST_F(vm, events_exception_outlives_set_regs)
 	EXPECT_EQ(0x58, vm_trap(&self->m).error);
 }
 
+/* "Pending" counts with VALID_PAYLOAD only, which needs a capability. */
+TEST_F(vm, events_pending_without_payload_is_ignored)
+{
+	struct kvm_vcpu_events events = { .exception = { .pending = 1, .nr = 32 } };
+
+	vm_start(&self->m, MODE_LONG, nops64);
+	ASSERT_EQ(0, ioctl(self->m.cpu, KVM_SET_VCPU_EVENTS, &events));
+	ASSERT_SYNC(&self->m);
+}
+
 TEST_F(vm, events_irq_and_nmi_are_restored)
 {
 	struct kvm_vcpu_events events = {
