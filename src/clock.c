@@ -13,6 +13,7 @@
 
 #include "vtx.h"
 
+/* From a KVM whose guests have a clock that all vCPUs read alike: taken, ignored. */
 #define FLAGS	(KVM_CLOCK_TSC_STABLE | KVM_CLOCK_REALTIME | KVM_CLOCK_HOST_TSC)
 
 /**
@@ -34,7 +35,7 @@ void vtx_clock_get(struct vtx_vm *vm, struct kvm_clock_data *data)
 	memset(data, 0, sizeof(*data));
 	data->clock = ktime_get_boottime_ns() + READ_ONCE(vm->clock_offset);
 	data->realtime = ktime_get_real_ns();
-	data->flags = KVM_CLOCK_REALTIME;
+	data->flags = VTX_CLOCK_FLAGS;
 }
 
 /**

@@ -4,6 +4,9 @@
 
 #include <linux/kvm.h>
 
+/* KVM_CAP_ADJUST_CLOCK: what KVM_GET_CLOCK gives. */
+#define VTX_CLOCK_FLAGS	KVM_CLOCK_REALTIME
+
 struct vtx_vm;
 
 void vtx_clock_init(struct vtx_vm *vm);

@@ -346,7 +346,6 @@ int vtx_check_extension(unsigned long cap)
 	case KVM_CAP_VCPU_EVENTS:
 	case KVM_CAP_DEBUGREGS:
 	case KVM_CAP_XSAVE:
-	case KVM_CAP_ADJUST_CLOCK:
 	case KVM_CAP_GET_TSC_KHZ:
 	case KVM_CAP_IOEVENTFD:
 	case KVM_CAP_IOEVENTFD_ANY_LENGTH:
@@ -364,6 +363,8 @@ int vtx_check_extension(unsigned long cap)
 		return KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE | KVM_DIRTY_LOG_INITIALLY_SET;
 	case KVM_CAP_XCRS:
 		return !!vtx_fpu_xcr0_supported();
+	case KVM_CAP_ADJUST_CLOCK:
+		return VTX_CLOCK_FLAGS;
 	case KVM_CAP_SET_GUEST_DEBUG2:
 		return VTX_GUESTDBG;
 	case KVM_CAP_SYNC_REGS:

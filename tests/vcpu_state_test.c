@@ -51,6 +51,9 @@ TEST_F(vm, clock_counts_and_can_be_set)
 	ASSERT_EQ(0, ioctl(self->m.fd, KVM_GET_CLOCK, &b));
 	EXPECT_LE(a.clock, b.clock);
 	EXPECT_GT(a.clock + 10000000000, b.clock);
+	/* The capability says which flags there are; what was got can be set. */
+	EXPECT_EQ(0, b.flags & ~vm_cap(&self->m, KVM_CAP_ADJUST_CLOCK));
+	EXPECT_EQ(0, ioctl(self->m.fd, KVM_SET_CLOCK, &b));
 	a.flags = 1 << 31;
 	EXPECT_ERRNO(EINVAL, ioctl(self->m.fd, KVM_SET_CLOCK, &a));
 	EXPECT_ERRNO(EFAULT, ioctl(self->m.fd, KVM_GET_CLOCK, 1UL));
