@@ -257,7 +257,16 @@ static const struct kvm_cpuid_entry2 *find(const struct vtx_vcpu *vcpu, u32 func
 	return NULL;
 }
 
-/* A leaf beyond its range reads as the highest basic one: SDM vol. 2 "CPUID". */
+static bool vendor_is(const struct kvm_cpuid_entry2 *e, const char *name)
+{
+	return !memcmp(&e->ebx, name, 4) && !memcmp(&e->edx, name + 4, 4) &&
+	       !memcmp(&e->ecx, name + 8, 4);
+}
+
+/*
+ * A leaf beyond its range reads as the highest basic one: SDM vol. 2 "CPUID". As
+ * zeros on AMD's CPUs: APM vol. 3 "CPUID".
+ */
 static const struct kvm_cpuid_entry2 *find_or_last(const struct vtx_vcpu *vcpu,
 						   u32 function, u32 index)
 {
@@ -269,6 +278,8 @@ static const struct kvm_cpuid_entry2 *find_or_last(const struct vtx_vcpu *vcpu,
 	range = find(vcpu, function & 0xf0000000, 0);
 	basic = find(vcpu, 0, 0);
 	if (!basic || (range && function <= range->eax))
+		return NULL;
+	if (vendor_is(basic, "AuthenticAMD") || vendor_is(basic, "HygonGenuine"))
 		return NULL;
 	return find(vcpu, basic->eax, index);
 }

@@ -162,4 +162,29 @@ TEST_F(vm, cpuid_subleaf_is_matched_where_significant)
 	EXPECT_EQ(0, guest_cpuid(&self->m, 0, 5).rbx);
 }
 
+/* Intel's CPUs give the highest basic leaf for one that they don't have, AMD's zeros. */
+TEST_F(vm, cpuid_out_of_range_goes_by_vendor)
+{
+	static const struct { const char *name; uint32_t expected; } vendors[] = {
+		{ "GenuineIntel", 100 }, { "AuthenticAMD", 0 }, { "HygonGenuine", 0 },
+	};
+	struct kvm_cpuid2 *c = new_cpuid(2);
+
+	for (int i = 0; i < 3; i++) {
+		const char *name = vendors[i].name;
+
+		c->entries[0] = (struct kvm_cpuid_entry2){ .function = 0, .eax = 4 };
+		memcpy(&c->entries[0].ebx, name, 4);
+		memcpy(&c->entries[0].edx, name + 4, 4);
+		memcpy(&c->entries[0].ecx, name + 8, 4);
+		c->entries[1] = (struct kvm_cpuid_entry2){ .function = 4, .ebx = 100 };
+		vm_destroy(&self->m);
+		vm_create(&self->m);
+		ASSERT_EQ(0, ioctl(self->m.cpu, KVM_SET_CPUID2, c));
+		EXPECT_EQ(100, guest_cpuid(&self->m, 4, 0).rbx);
+		EXPECT_EQ(vendors[i].expected, guest_cpuid(&self->m, 5, 0).rbx) TH_LOG("%s", name);
+		EXPECT_EQ(vendors[i].expected, guest_cpuid(&self->m, 0x80000000, 0).rbx);
+	}
+}
+
 TEST_HARNESS_MAIN
