@@ -325,7 +325,7 @@ static bool put_in_ring(struct vtx_bus *bus, bool pio, u64 addr, u32 len, u64 va
  * @len:   bytes, at most 8
  * @value: what is written, zero-extended
  *
- * Context: any but with IRQs off.
+ * Context: any, with IRQs off in fast handlers; who holds the lock does not wait.
  * Return: true: it is done.
  */
 bool __vtx_bus_write(struct vtx_bus *bus, bool pio, u64 addr, u32 len, u64 value)
