@@ -171,6 +171,29 @@ TEST_F(vm, mmio_string_instructions_access_element_by_element)
 	EXPECT_EQ(0, regs.rcx);
 }
 
+TEST_F(vm, mmio_comparisons_stop_where_they_should)
+{
+	static const uint32_t memory[] = { 0x11111111, 0x33333333, 0, 0 };
+	struct kvm_regs regs;
+
+	vm_start(&self->m, MODE_LONG, mmio_compare64);
+	memcpy(self->m.ram + DATA, memory, sizeof(memory));
+	memset(self->m.ram + DATA + 0x100, 0xee, 3);
+	EXPECT_ACCESSES(&self->m,
+		READ(0, 1, 0x41), READ(1, 1, 0x42),		/* repne scasb */
+		READ(0x100, 4, 0x11111111), READ(0x104, 4, 0x22222222),	/* repe cmpsl */
+		READ(0x200, 2, 0x8000), READ(0x300, 2, 0x7fff));	/* cmpsw */
+	regs = vm_regs(&self->m);
+	EXPECT_EQ(1, regs.r8);
+	EXPECT_EQ(MMIO + 2, regs.r9);
+	EXPECT_EQ(2, regs.r10);
+	EXPECT_EQ(MMIO + 0x108, regs.r11);
+	EXPECT_EQ(DATA + 8, regs.r12);
+	EXPECT_EQ(MMIO + 0x202, regs.rsi);
+	EXPECT_EQ(MMIO + 0x302, regs.rdi);
+	EXPECT_EQ(0, memcmp("\1\1\1", self->m.ram + DATA + 0x100, 3));
+}
+
 TEST_F(vm, mmio_push_and_pop_move_through_stack)
 {
 	vm_start(&self->m, MODE_LONG, mmio_stack64);
@@ -224,6 +247,73 @@ TEST_F(vm, mmio_real_mode_adds_segment_base)
 		WRITE_LOW(0x38, 2, 0x1234), WRITE_LOW(0x40, 1, 0x88), READ_LOW(0x50, 1, 0x9a),
 		READ_LOW(0x52, 2, 0x4321), WRITE_LOW(0x60, 2, 0x7788), WRITE_LOW(0x62, 2, 0x7788));
 	EXPECT_EQ(0x4321, vm_regs(&self->m).rdx);
+}
+
+TEST_F(vm, mmio_real_mode_offsets_wrap)
+{
+	struct kvm_sregs sregs;
+	struct kvm_regs regs;
+
+	vm_start(&self->m, MODE_REAL, mmio_wrap16);
+	sregs = vm_sregs(&self->m);
+	sregs.ds.selector = MMIO_LOW >> 4;
+	sregs.ds.base = MMIO_LOW;
+	sregs.es = sregs.ds;
+	vm_set_sregs(&self->m, &sregs);
+	regs = vm_regs(&self->m);
+	regs.rax = 0x7788;
+	regs.rdi = 0x12340000;
+	vm_set_regs(&self->m, &regs);
+	EXPECT_ACCESSES(&self->m,
+		WRITE_LOW(0x20, 1, 0x88), READ_LOW(0x801f, 1, 0x9a),
+		WRITE_LOW(0xfffe, 2, 0x7788), WRITE_LOW(0, 2, 0x7788));
+	EXPECT_EQ(2, vm_regs(&self->m).rdx & 0xffff);
+	EXPECT_EQ(0x12340002, vm_regs(&self->m).rdi);
+}
+
+/* The destination is behind its segment's limit: no device has been asked before. */
+TEST_F(vm, mmio_limit_of_the_second_operand_faults_first)
+{
+	struct kvm_sregs sregs;
+	struct kvm_regs regs;
+
+	vm_start(&self->m, MODE_PROT, mmio_movs32);
+	sregs = vm_sregs(&self->m);
+	sregs.es.limit = DATA + 2;
+	sregs.es.g = 0;
+	vm_set_sregs(&self->m, &sregs);
+	regs = vm_regs(&self->m);
+	regs.rsi = MMIO;
+	regs.rdi = DATA;
+	vm_set_regs(&self->m, &regs);
+	ASSERT_EXIT(KVM_EXIT_IO, &self->m);
+	ASSERT_EQ(PORT_TRAP, self->m.run->io.port);
+	EXPECT_EQ(13, vm_trap(&self->m).vector);
+	EXPECT_EQ(CODE, vm_trap(&self->m).ip);
+	EXPECT_EQ(MMIO, vm_regs(&self->m).rsi);
+}
+
+/* Fetched from two pages, which lie apart in memory. */
+TEST_F(vm, mmio_instruction_across_pages_is_decoded)
+{
+	static const uint8_t insn[] = { 0x67, 0xc7, 0x04, 0x25, 0x10, 0x00, 0x00, 0xd0,
+					0x78, 0x56, 0x34, 0x12, 0xf4 };
+	uint64_t *pte;
+	struct kvm_regs regs;
+
+	/* addr32 movl $0x12345678, MMIO + 0x10: cut at each of its bytes. */
+	for (size_t cut = 1; cut < sizeof(insn) - 1; cut++) {
+		vm_start(&self->m, MODE_LONG_4K, hlt64);
+		pte = (uint64_t *)(self->m.ram + PAGE_TABLES + 0x6000) + (CODE >> 12) + 1;
+		*pte = SCRATCH | 3;
+		memcpy(self->m.ram + CODE + PAGE - cut, insn, cut);
+		memcpy(self->m.ram + SCRATCH, insn + cut, sizeof(insn) - cut);
+		regs = vm_regs(&self->m);
+		regs.rip = CODE + PAGE - cut;
+		vm_set_regs(&self->m, &regs);
+		EXPECT_ACCESSES(&self->m, WRITE(0x10, 4, 0x12345678));
+		EXPECT_EQ(CODE + PAGE + sizeof(insn) - cut, vm_regs(&self->m).rip);
+	}
 }
 
 /* One access, two owners: RAM gets its part, the device its own, cut at pages. */

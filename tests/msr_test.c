@@ -25,6 +25,13 @@ static bool host_get(struct vm *m, uint32_t index, uint64_t *value)
 	return ok;
 }
 
+static bool host_set(struct vm *m, uint32_t index, uint64_t value)
+{
+	struct one_msr msr = { .head.nmsrs = 1, .entry = { .index = index, .data = value } };
+
+	return ioctl(m->cpu, KVM_SET_MSRS, &msr) == 1;
+}
+
 /* The guest writes an MSR. Returns false for #GP. */
 static bool guest_set(struct vm *m, uint32_t index, uint64_t value)
 {
@@ -310,6 +317,86 @@ TEST_F(vm, msr_debugctl_takes_btf_and_lbr)
 	EXPECT_TRUE(guest_set(&self->m, 0x1d9, 0));
 	EXPECT_FALSE(guest_set(&self->m, 0x1d9, 1 << 6));
 	EXPECT_FALSE(guest_set(&self->m, 0x1d9, 1ULL << 32 | 3));
+}
+
+/* --- the TSC, its adjustment, and what vCPUs have in common --- */
+
+#define TSC		0x10
+#define TSC_ADJUST	0x3b
+#define LEAP		(1ULL << 44)
+#define SOON		(1ULL << 36)	/* no two steps of a test are as far apart */
+
+TEST_F(vm, tsc_written_by_the_guest_shows_in_the_adjustment)
+{
+	uint64_t now = must_get(&self->m, TSC), adjust;
+
+	EXPECT_EQ(0, must_get(&self->m, TSC_ADJUST));
+	ASSERT_TRUE(guest_set(&self->m, TSC, now + LEAP));
+	adjust = must_get(&self->m, TSC_ADJUST);
+	EXPECT_GE(LEAP, adjust);
+	EXPECT_LT(LEAP - SOON, adjust);
+	EXPECT_LT(now + LEAP, must_get(&self->m, TSC));
+	EXPECT_GT(now + LEAP + SOON, must_get(&self->m, TSC));
+}
+
+TEST_F(vm, tsc_adjusted_by_the_guest_moves)
+{
+	uint64_t now = must_get(&self->m, TSC);
+
+	ASSERT_TRUE(guest_set(&self->m, TSC_ADJUST, LEAP));
+	EXPECT_EQ(LEAP, must_get(&self->m, TSC_ADJUST));
+	EXPECT_LT(now + LEAP, must_get(&self->m, TSC));
+	EXPECT_GT(now + LEAP + SOON, must_get(&self->m, TSC));
+	/* By the difference, not by the value. */
+	ASSERT_TRUE(guest_set(&self->m, TSC_ADJUST, LEAP));
+	EXPECT_GT(now + LEAP + SOON, must_get(&self->m, TSC));
+	ASSERT_TRUE(guest_set(&self->m, TSC_ADJUST, 0));
+	EXPECT_GT(now + SOON, must_get(&self->m, TSC));
+}
+
+/* A VMM restores both, in any order. */
+TEST_F(vm, tsc_and_adjustment_set_by_the_vmm_are_apart)
+{
+	uint64_t now;
+
+	ASSERT_TRUE(host_set(&self->m, TSC, LEAP));
+	EXPECT_EQ(0, must_get(&self->m, TSC_ADJUST));
+	now = must_get(&self->m, TSC);
+	EXPECT_LE(LEAP, now);
+	ASSERT_TRUE(host_set(&self->m, TSC_ADJUST, LEAP));
+	EXPECT_GT(now + SOON, must_get(&self->m, TSC));
+	EXPECT_EQ(LEAP, must_get(&self->m, TSC_ADJUST));
+}
+
+/* Read between two reads of the other: only if they go together. */
+static bool together(struct vm *a, struct vm *b)
+{
+	uint64_t before = must_get(a, TSC), between = must_get(b, TSC);
+
+	return before <= between && between <= must_get(a, TSC);
+}
+
+TEST_F(vm, tsc_of_all_vcpus_go_together)
+{
+	struct vm other = self->m;
+	struct kvm_run *run;
+
+	other.cpu = vm_add_cpu(&self->m, 1, &run);
+	EXPECT_TRUE(together(&self->m, &other));
+	ASSERT_TRUE(host_set(&self->m, TSC, LEAP));
+	EXPECT_FALSE(together(&self->m, &other));
+	usleep(1000);
+	/* The same value a moment later means the same time. */
+	ASSERT_TRUE(host_set(&other, TSC, LEAP));
+	EXPECT_TRUE(together(&self->m, &other));
+	/* A vCPU that comes later joins them, and so does one that is reset. */
+	other.cpu = vm_add_cpu(&self->m, 2, &run);
+	EXPECT_TRUE(together(&self->m, &other));
+	ASSERT_TRUE(host_set(&other, TSC, 0));
+	EXPECT_TRUE(together(&self->m, &other));
+	/* What a guest does to its own is its own. */
+	ASSERT_TRUE(guest_set(&self->m, TSC_ADJUST, LEAP));
+	EXPECT_FALSE(together(&self->m, &other));
 }
 
 TEST_HARNESS_MAIN

@@ -99,6 +99,34 @@ TEST_F(vm, sync_regs_out_and_in)
 	EXPECT_EQ(0, run->kvm_dirty_regs);
 }
 
+TEST_F(vm, sync_regs_events_in)
+{
+	struct kvm_run *run = self->m.run;
+
+	vm_start(&self->m, MODE_LONG, nops64);
+	run->kvm_valid_regs = KVM_SYNC_X86_EVENTS;
+	memset(&run->s.regs.events, 0, sizeof(run->s.regs.events));
+	run->s.regs.events.exception.injected = 1;
+	run->s.regs.events.exception.nr = 13;
+	run->s.regs.events.exception.has_error_code = 1;
+	run->s.regs.events.exception.error_code = 0x58;
+	run->kvm_dirty_regs = KVM_SYNC_X86_EVENTS;
+	ASSERT_EXIT(KVM_EXIT_IO, &self->m);
+	ASSERT_EQ(PORT_TRAP, run->io.port);
+	EXPECT_EQ(13, vm_trap(&self->m).vector);
+	EXPECT_EQ(0x58, vm_trap(&self->m).error);
+	EXPECT_EQ(0, run->kvm_dirty_regs);
+	EXPECT_EQ(0, run->s.regs.events.exception.injected);
+	/* Not marked: what is there does not count. */
+	run->s.regs.events.exception.injected = 1;
+	ASSERT_EXIT(KVM_EXIT_IO, &self->m);
+	EXPECT_EQ(PORT_SYNC, run->io.port);
+	run->s.regs.events.exception.injected = 1;
+	run->s.regs.events.exception.nr = 32;
+	run->kvm_dirty_regs = KVM_SYNC_X86_EVENTS;
+	EXPECT_EQ(-EINVAL, vm_run(&self->m));
+}
+
 TEST_F(vm, sync_regs_not_asked_for_stay)
 {
 	vm_start(&self->m, MODE_LONG, inc_all);

@@ -112,6 +112,48 @@ GUEST mmio_string64, 64
 	hlt
 END mmio_string64
 
+/* Comparisons: a scan, then against memory, then of two devices. */
+GUEST mmio_compare64, 64
+	mov $MMIO, %edi
+	mov $3, %ecx
+	mov $0x42, %al
+	repne scasb
+	sete DATA + 0x100
+	mov %ecx, %r8d
+	mov %edi, %r9d
+	mov $MMIO + 0x100, %esi
+	mov $DATA, %edi
+	mov $4, %ecx
+	repe cmpsl
+	setb DATA + 0x101
+	mov %ecx, %r10d
+	mov %esi, %r11d
+	mov %edi, %r12d
+	mov $MMIO + 0x200, %esi
+	mov $MMIO + 0x300, %edi
+	cmpsw
+	seta DATA + 0x102
+	hlt
+END mmio_compare64
+
+/* DS and ES have base MMIO_LOW: offsets are 16 bits of a sum. */
+GUEST mmio_wrap16, 16
+	mov $0xfff0, %bx
+	mov $0x30, %si
+	mov %al, (%bx,%si)
+	mov 0x7fff(%bx,%si), %cl
+	mov $0xfffe, %di
+	mov $2, %cx
+	rep stosw
+	mov %di, %dx
+	hlt
+END mmio_wrap16
+
+GUEST mmio_movs32, 32
+	movsl
+	hlt
+END mmio_movs32
+
 GUEST mmio_stack64, 64
 	mov $MMIO, %ebx
 	push (%rbx)
