@@ -100,15 +100,16 @@ TEST_F(populate, large_pages)
 	touch_twice(_metadata, &self->m, MADV_HUGEPAGE, "2M");
 }
 
-/* Faults that came to nothing because the process changed; -1: not from vtx. */
-static long raced(void)
+/* A number of the device's debugfs file; -1: not from vtx. */
+static long counter(const char *name)
 {
 	FILE *f = fopen("/sys/kernel/debug/vtx/memory", "r");
-	char line[64];
-	long n = -1;
+	char line[64], key[64];
+	long n = -1, value;
 
 	while (f && fgets(line, sizeof(line), f))
-		sscanf(line, "raced %ld", &n);
+		if (sscanf(line, "%63s %ld", key, &value) == 2 && !strcmp(key, name))
+			n = value;
 	if (f)
 		fclose(f);
 	return on_kvm() ? -1 : n;
@@ -135,7 +136,7 @@ static void *change_other_memory(void *arg)
 
 TEST_F(populate, goes_on_while_other_memory_changes)
 {
-	long before = raced(), lost;
+	long before = counter("raced"), lost;
 	pthread_t thread;
 	void *result;
 
@@ -149,7 +150,7 @@ TEST_F(populate, goes_on_while_other_memory_changes)
 	stop_changes = true;
 	pthread_join(thread, &result);
 	ASSERT_EQ(NULL, result);
-	lost = raced() - before;
+	lost = counter("raced") - before;
 	TH_LOG("%ld faults in vain beside %u changes", lost, changes / 2);
 	/* Its own memory changed as well, and one fault can be under way at each end. */
 	EXPECT_LT(lost, changes + 50);
