@@ -130,11 +130,10 @@ static bool look(const struct place *p, struct found *f, gfn_t first, gfn_t end,
 }
 
 /* A guest that touches pages here and there would not use the neighbours. */
-static bool is_near(struct vtx_vcpu *vcpu, gfn_t gfn)
+static bool is_near(const struct vtx_vcpu *vcpu, gfn_t gfn)
 {
 	gfn_t last = vcpu->last_fault;
 
-	vcpu->last_fault = gfn;
 	return gfn != last && gfn - last + AROUND <= 2 * AROUND;
 }
 
@@ -244,6 +243,7 @@ static int map_found(struct vtx_vcpu *vcpu, const struct place *p, const struct 
 	} else {
 		switch (map_one(vcpu, p, f, access)) {
 		case VTX_EPT_MAPPED:
+			vcpu->last_fault = p->gfn;
 			if (f->n > 1)
 				map_others(&vm->ept, p, f);
 			break;

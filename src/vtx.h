@@ -296,7 +296,7 @@ struct vtx_host {
  * @mmio:	[I] emulated memory access in the VMM's hands
  * @host:	[p] borrowed host state
  * @spare:	[v] EPT pages in reserve
- * @last_fault:	[v] guest page of the last EPT violation
+ * @last_fault:	[v] guest page that the last EPT violation mapped
  * @device_gfn:	[v] guest page where a device was accessed last
  * @fpu:	[I] guest FPU area in XSAVE standard format
  * @msr_bitmap:	[I] 4 KBytes

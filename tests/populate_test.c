@@ -156,4 +156,22 @@ TEST_F(populate, goes_on_while_other_memory_changes)
 	EXPECT_LT(lost, changes + 50);
 }
 
+/* Each 16th page is absent: it comes with the neighbours that are there. */
+TEST_F(populate, absent_pages_bring_their_neighbours)
+{
+	long before = counter("mapped_4k");
+
+	if (before < 0)
+		SKIP(return, "needs debugfs");
+	for (int i = 0; i < PAGES; i++)
+		if (i % 16)
+			self->mem[i * PAGE] = 1;
+	vm_start(&self->m, MODE_LONG, touch_all);
+	vm_set_regs(&self->m, &(struct kvm_regs){ .rip = CODE, .rflags = 2, .rbx = BASE,
+						  .r9 = PAGES - 1 });
+	ASSERT_EXIT(KVM_EXIT_HLT, &self->m);
+	TH_LOG("%ld faults for %d pages", counter("mapped_4k") - before, PAGES);
+	EXPECT_GT(before + PAGES / 16 + 16, counter("mapped_4k"));
+}
+
 TEST_HARNESS_MAIN
