@@ -73,9 +73,6 @@ static int check_region(const struct kvm_userspace_memory_region *r)
 		return -EINVAL;
 	if (r->guest_phys_addr + r->memory_size < r->guest_phys_addr)
 		return -EINVAL;
-	/* Four levels of EPT. */
-	if (r->guest_phys_addr + r->memory_size > 1ULL << 48)
-		return -EINVAL;
 	if (r->memory_size >> PAGE_SHIFT > MAX_PAGES)
 		return -EINVAL;
 	return 0;
@@ -221,6 +218,9 @@ static int set_region(struct vtx_vm *vm, const struct kvm_userspace_memory_regio
 	}
 	if (vtx_memmap_overlaps(vm->memmap, &slot))
 		return -EEXIST;
+	/* What four levels of EPT don't reach. */
+	if (slot.gfn + slot.npages > 1ULL << (VTX_EPT_GPA_BITS - PAGE_SHIFT))
+		return -EINVAL;
 	return replace(vm, &slot, old);
 }
 

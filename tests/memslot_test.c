@@ -118,6 +118,22 @@ TEST_F(vm, region_readonly_needs_its_capability)
 	EXPECT_EQ(vm_cap(&self->m, KVM_CAP_READONLY_MEM) ? 0 : -1, ret);
 }
 
+/* KVM looks at what EPT can reach last, and only where memory comes. */
+TEST_F(vm, region_out_of_reach_gives_einval)
+{
+	const uint64_t end = 1UL << 48;
+	char *p = pages(2);
+
+	if (on_kvm())
+		SKIP(return, "KVM's limit is the CPU's");
+	EXPECT_ERRNO(EINVAL, vm_set_slot(&self->m, 1, end, PAGE, p));
+	EXPECT_ERRNO(EINVAL, vm_set_slot(&self->m, 1, end - PAGE, 2 * PAGE, p));
+	ASSERT_EQ(0, vm_set_slot(&self->m, 1, end - PAGE, PAGE, p));
+	EXPECT_ERRNO(EEXIST, vm_set_slot(&self->m, 2, end - PAGE, 2 * PAGE, p));
+	EXPECT_ERRNO(EINVAL, vm_set_slot(&self->m, 1, end, PAGE, p));
+	EXPECT_EQ(0, vm_set_slot(&self->m, 1, end + PAGE, 0, NULL));
+}
+
 TEST_F(vm, region_delete_absent_gives_einval)
 {
 	EXPECT_ERRNO(EINVAL, vm_set_slot(&self->m, 1, NEW, 0, NULL));
