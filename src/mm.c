@@ -166,12 +166,18 @@ static int start(struct mmu_notifier *mn,
 		 const struct mmu_notifier_range *range)
 {
 	struct vtx_mm *mm = container_of(mn, struct vtx_mm, mn);
+	unsigned long low = range->start, high = range->end;
 
 	spin_lock(&mm->lock);
-	/* Pairs with vtx_mm_retry(): who sees these sees seq of who was here before. */
-	smp_store_release(&mm->low, mm->busy ? min(mm->low, range->start) : range->start);
-	smp_store_release(&mm->high, mm->busy ? max(mm->high, range->end) : range->end);
-	smp_store_release(&mm->busy, mm->busy + 1);
+	if (mm->busy) {
+		low = min(mm->low, low);
+		high = max(mm->high, high);
+	}
+	/* Pairs with vtx_mm_retry(): who sees this sees seq of who was here before. */
+	smp_store_release(&mm->low, low);
+	/* Likewise. */
+	smp_store_release(&mm->high, high);
+	WRITE_ONCE(mm->busy, mm->busy + 1);
 	spin_unlock(&mm->lock);
 	zap_all(mm, range->start, range->end, mmu_notifier_range_blockable(range));
 	return 0;
@@ -272,13 +278,17 @@ bool vtx_mm_retry(const struct vtx_vm *vm, unsigned long seq, unsigned long firs
 		  unsigned long end)
 {
 	const struct vtx_mm *mm = vm->follower;
+	unsigned long low, high;
+	unsigned int busy;
 
 	lockdep_assert_held(&vm->ept_lock);
-	/* Each pairs with a release in start() or end(): seq is read last. */
-	if (smp_load_acquire(&mm->busy) && first < smp_load_acquire(&mm->high) &&
-	    end > smp_load_acquire(&mm->low))
-		return true;
-	return READ_ONCE(mm->seq) != seq;
+	/* Pairs with the release in end(): seq is read last. */
+	busy = smp_load_acquire(&mm->busy);
+	/* Pairs with that in start(), likewise. */
+	low = smp_load_acquire(&mm->low);
+	/* Likewise. */
+	high = smp_load_acquire(&mm->high);
+	return (busy && first < high && low < end) || READ_ONCE(mm->seq) != seq;
 }
 
 /* The process is gone though somebody holds the fds: nothing may run again. */
