@@ -69,8 +69,9 @@ struct found {
 	struct page *page[AROUND];
 };
 
-/* What map_found() adds to enum vtx_fault: look again, signals first. */
-#define RACED	4
+/* What map_found() adds to enum vtx_fault: */
+#define RACED	4	/* look again, signals first */
+#define SMALL	5	/* small pages are there: not as a large one */
 
 struct vtx_fault_counters vtx_fault_count;
 
@@ -96,12 +97,20 @@ static bool find_place(struct vtx_vm *vm, gfn_t gfn, struct place *p)
 	return slot;
 }
 
+/* CVE-2018-12207: code in large pages can hang such a CPU. */
+static bool no_large_code(void)
+{
+	return boot_cpu_has_bug(X86_BUG_ITLB_MULTIHIT);
+}
+
 /* A large page must have the slot, and the same alignment on both sides. */
-static bool large_fits(const struct place *p)
+static bool large_fits(const struct place *p, u64 access)
 {
 	const u64 span = vtx_ept_span(2);
 	gfn_t first = p->gfn & ~(span - 1);
 
+	if (no_large_code() && (access & VTX_EPT_X))
+		return false;
 	return (vtx_tlb_caps.ept_vpid_cap & VMX_EPT_2MB_PAGE_BIT) && !p->logged &&
 	       !(((p->hva >> PAGE_SHIFT) ^ p->gfn) & (span - 1)) &&
 	       first >= p->first && first + span <= p->end;
@@ -168,35 +177,24 @@ static bool make_dirty(struct page *page)
 	return true;
 }
 
-/* CVE-2018-12207: code in large pages can hang such a CPU. */
-static bool no_large_code(void)
-{
-	return boot_cpu_has_bug(X86_BUG_ITLB_MULTIHIT);
-}
-
 /* ept_lock held. The page that faulted. */
 static enum vtx_ept_result map_one(struct vtx_vcpu *vcpu, const struct place *p,
-				   const struct found *f, u64 access)
+				   const struct found *f)
 {
 	hpa_t phys = page_to_phys(f->page[p->gfn - f->first]);
 	u64 rights = VTX_EPT_X | (f->writable ? VTX_EPT_W : 0);
-	struct vtx_ept *ept = &vcpu->vm->ept;
+	bool large = f->level > 1;
 	enum vtx_ept_result r;
 
 	if (p->logged && f->writable)
 		__set_bit(p->gfn - p->first, p->slot->dirty);
-	if (f->level > 1 && !(no_large_code() && (access & VTX_EPT_X))) {
-		r = vtx_ept_map(ept, p->gfn, phys & PMD_MASK,
-				no_large_code() ? rights & ~VTX_EPT_X : rights, 2,
-				&vcpu->spare);
-		if (r == VTX_EPT_MAPPED)
-			atomic64_inc(&vtx_fault_count.large);
-		if (r != VTX_EPT_NO_LARGE)
-			return r;
+	if (large) {
+		phys &= PMD_MASK;
+		rights &= no_large_code() ? ~VTX_EPT_X : ~0ULL;
 	}
-	r = vtx_ept_map(ept, p->gfn, phys, rights, 1, &vcpu->spare);
+	r = vtx_ept_map(&vcpu->vm->ept, p->gfn, phys, rights, f->level, &vcpu->spare);
 	if (r == VTX_EPT_MAPPED)
-		atomic64_inc(&vtx_fault_count.small);
+		atomic64_inc(large ? &vtx_fault_count.large : &vtx_fault_count.small);
 	return r;
 }
 
@@ -227,9 +225,8 @@ static bool is_stale(struct vtx_vm *vm, const struct place *p, const struct foun
 	return p->gen != vm->map_gen || vtx_mm_retry(vm, p->seq, first, end);
 }
 
-/* Return: as vtx_fault_fast(), or RACED. */
-static int map_found(struct vtx_vcpu *vcpu, const struct place *p, const struct found *f,
-		     u64 access)
+/* Return: as vtx_fault_fast(), RACED, or SMALL. */
+static int map_found(struct vtx_vcpu *vcpu, const struct place *p, const struct found *f)
 {
 	struct vtx_vm *vm = vcpu->vm;
 	int r = VTX_FAULT_MAPPED;
@@ -241,7 +238,7 @@ static int map_found(struct vtx_vcpu *vcpu, const struct place *p, const struct 
 		atomic64_inc(&vtx_fault_count.raced);
 		r = RACED;
 	} else {
-		switch (map_one(vcpu, p, f, access)) {
+		switch (map_one(vcpu, p, f)) {
 		case VTX_EPT_MAPPED:
 			vcpu->last_fault = p->gfn;
 			if (f->n > 1)
@@ -250,7 +247,10 @@ static int map_found(struct vtx_vcpu *vcpu, const struct place *p, const struct 
 		case VTX_EPT_NO_SPARE:
 			r = VTX_FAULT_SLEEP;
 			break;
-		default:
+		case VTX_EPT_NO_LARGE:
+			r = SMALL;
+			break;
+		case VTX_EPT_FLUSH:
 			/*
 			 * The guest faults once more and finds the place empty.
 			 * What was there may have been written to.
@@ -264,16 +264,15 @@ static int map_found(struct vtx_vcpu *vcpu, const struct place *p, const struct 
 	return r;
 }
 
-/* Return: as vtx_fault_fast(), or RACED. */
-static int map_present(struct vtx_vcpu *vcpu, const struct place *p, u64 access)
+/* Return: as map_found(). */
+static int map_level(struct vtx_vcpu *vcpu, const struct place *p, u64 access,
+		     unsigned int level)
 {
 	bool near = is_near(vcpu, p->gfn);
 	bool write = access & VTX_EPT_W, found;
-	struct found f = { .level = 1 };
+	struct found f = { .level = level };
 	int r = VTX_FAULT_SLEEP;
 
-	if (large_fits(p))
-		f.level = vtx_mm_level(vcpu->vm->mm, p->hva);
 	/* Writable if the process could write without a fault of its own. */
 	found = !p->read_only && (write || !p->logged) && look_around(p, &f, true, near);
 	if (!found && !write)
@@ -283,9 +282,18 @@ static int map_present(struct vtx_vcpu *vcpu, const struct place *p, u64 access)
 	if (f.writable && !make_dirty(f.page[p->gfn - f.first]))
 		f.writable = false;
 	if (f.writable || !write)
-		r = map_found(vcpu, p, &f, access);
+		r = map_found(vcpu, p, &f);
 	put_pages(&f);
 	return r;
+}
+
+/* Return: as vtx_fault_fast(), or RACED. */
+static int map_present(struct vtx_vcpu *vcpu, const struct place *p, u64 access)
+{
+	unsigned int level = large_fits(p, access) ? vtx_mm_level(vcpu->vm->mm, p->hva) : 1;
+	int r = map_level(vcpu, p, access, level);
+
+	return r == SMALL ? map_level(vcpu, p, access, 1) : r;
 }
 
 /**
@@ -327,7 +335,7 @@ static int map_absent(struct vtx_vcpu *vcpu, const struct place *p, u64 access)
 	/* Now that it is in the page table: with its neighbours, as a large one? */
 	r = map_present(vcpu, p, access);
 	if (r == VTX_FAULT_SLEEP)
-		r = map_found(vcpu, p, &f, access);
+		r = map_found(vcpu, p, &f);
 	put_pages(&f);
 	return r;
 }
