@@ -165,15 +165,18 @@ static bool look_around(const struct place *p, struct found *f, bool write, bool
 /*
  * The guest's writes go past the process's page table: a page has to be dirty
  * as long as it can be written. Cleaning it calls the notifier. An anonymous
- * page needs no lock for that, a file's does and sleeps.
+ * page needs no lock for that, a file's does and sleeps. One that MADV_FREE has
+ * given up is the kernel's to take until somebody writes.
  */
-static bool make_dirty(struct page *page)
+static bool make_dirty(struct page *page, bool written)
 {
-	if (PageDirty(page))
+	struct folio *folio = page_folio(page);
+
+	if (folio_test_dirty(folio))
 		return true;
-	if (!PageAnon(page))
+	if (!folio_test_anon(folio) || (!written && !folio_test_swapbacked(folio)))
 		return false;
-	SetPageDirty(page);
+	folio_set_dirty(folio);
 	return true;
 }
 
@@ -206,7 +209,7 @@ static void map_others(struct vtx_ept *ept, const struct place *p, const struct 
 
 	for (i = 0; i < f->n; i++) {
 		phys[i] = page_to_phys(f->page[i]) | VTX_EPT_X;
-		if (f->writable && make_dirty(f->page[i]))
+		if (f->writable && make_dirty(f->page[i], false))
 			phys[i] |= VTX_EPT_W;
 	}
 	atomic64_add(vtx_ept_fill(ept, f->first, phys, f->n), &vtx_fault_count.around);
@@ -279,7 +282,7 @@ static int map_level(struct vtx_vcpu *vcpu, const struct place *p, u64 access,
 		found = look_around(p, &f, false, near);
 	if (!found)
 		return VTX_FAULT_SLEEP;
-	if (f.writable && !make_dirty(f.page[p->gfn - f.first]))
+	if (f.writable && !make_dirty(f.page[p->gfn - f.first], write))
 		f.writable = false;
 	if (f.writable || !write)
 		r = map_found(vcpu, p, &f);

@@ -174,4 +174,40 @@ TEST_F(populate, absent_pages_bring_their_neighbours)
 	EXPECT_GT(before + PAGES / 16 + 16, counter("mapped_4k"));
 }
 
+/* What MADV_FREE has given up goes, though the guest has read some of it. */
+TEST_F(populate, freed_pages_that_are_read_go)
+{
+	unsigned int kept = 0;
+
+	if (on_kvm())
+		SKIP(return, "KVM marks what it maps as dirty");
+	memset(self->mem, 1, SIZE);
+	ASSERT_EQ(0, madvise(self->mem, SIZE, MADV_FREE));
+	vm_start(&self->m, MODE_LONG, peek64);
+	for (int i = 0; i < 64; i += 8) {
+		vm_set_regs(&self->m, &(struct kvm_regs){ .rip = CODE, .rflags = 2,
+							  .rbx = BASE + i * PAGE });
+		ASSERT_EXIT(KVM_EXIT_HLT, &self->m);
+	}
+	ASSERT_EQ(0, madvise(self->mem, SIZE, MADV_PAGEOUT));
+	for (int i = 0; i < PAGES; i++)
+		kept += self->mem[i * PAGE] != 0;
+	TH_LOG("%u of %d pages are still there", kept, PAGES);
+	EXPECT_GT(16, kept);
+}
+
+/* Unless it has written: that makes the page the process's again. */
+TEST_F(populate, freed_pages_that_are_written_stay)
+{
+	memset(self->mem, 1, SIZE);
+	ASSERT_EQ(0, madvise(self->mem, SIZE, MADV_FREE));
+	vm_start(&self->m, MODE_LONG, touch_all);
+	vm_set_regs(&self->m, &(struct kvm_regs){ .rip = CODE, .rflags = 2, .rbx = BASE,
+						  .r9 = PAGES - 1 });
+	ASSERT_EXIT(KVM_EXIT_HLT, &self->m);
+	ASSERT_EQ(0, madvise(self->mem, SIZE, MADV_PAGEOUT));
+	for (int i = 0; i < PAGES; i++)
+		ASSERT_EQ(0x01010102, *(uint32_t *)(self->mem + i * PAGE));
+}
+
 TEST_HARNESS_MAIN
