@@ -45,10 +45,15 @@
  * @vcpu: of this vCPU
  * @w: where to
  *
+ * SDM vol. 3 "PDPTE Registers": with PAE paging, what MOV to CR has loaded counts,
+ * not what is in memory by now; except that userspace has set CR3 meanwhile.
+ *
  * Context: VMCS current.
  */
 void vtx_gwalk_init(const struct vtx_vcpu *vcpu, struct vtx_gwalk *w)
 {
+	unsigned int i;
+
 	w->cr0 = vtx_cr0_read();
 	w->cr3 = vmcs_readl(GUEST_CR3);
 	w->cr4 = vtx_cr4_read(vcpu);
@@ -56,6 +61,9 @@ void vtx_gwalk_init(const struct vtx_vcpu *vcpu, struct vtx_gwalk *w)
 	w->rflags = vmcs_readl(GUEST_RFLAGS);
 	w->user = vtx_cpl() == 3;
 	w->bits = vtx_code_bits(vcpu);
+	w->has_pdptes = vtx_pae_paging(w->cr0, w->cr4, w->efer) && !vcpu->pdptes_stale;
+	for (i = 0; w->has_pdptes && i < 4; i++)
+		w->pdpte[i] = vmcs_read64(GUEST_PDPTR0 + 2 * i);
 }
 
 /**
@@ -106,16 +114,23 @@ static bool forbidden(const struct vtx_gwalk *w, u64 rights, u32 access)
 	return user || (w->cr0 & X86_CR0_WP);
 }
 
-/* The CPU sets flags with a locked access; so do we, or walk anew (-EAGAIN). */
+/*
+ * The CPU sets flags with a locked access; so do we, or walk anew (-EAGAIN). A
+ * table in read-only memory, as KVM has it, does without.
+ */
 static int update_entry(struct vtx_vcpu *vcpu, gpa_t at, u64 *entry, u64 flags,
 			unsigned int size)
 {
 	u64 old = *entry;
+	int r;
 
 	if ((old & flags) == flags)
 		return 0;
 	*entry |= flags;
-	return vtx_guest_cmpxchg(vcpu->vm, at, old, *entry, size);
+	r = vtx_guest_cmpxchg(vcpu->vm, at, old, *entry, size);
+	if (r == -ENXIO)
+		return 0;
+	return r == -EFAULT ? -ENXIO : r;
 }
 
 /* SDM vol. 3 tables "Format of ... Entry": bits that must be 0. */
@@ -174,7 +189,9 @@ static int walk(struct vtx_vcpu *vcpu, const struct vtx_gwalk *w, gva_t gva,
 		shift = PAGE_SHIFT + (level - 1) * m.bits;
 		at = table + ((gva >> shift) & ((1U << m.bits) - 1)) * m.entry;
 		entry = 0;
-		if (vtx_guest_read(vcpu->vm, at, &entry, m.entry))
+		if (level == 3 && w->has_pdptes)
+			entry = w->pdpte[(gva >> shift) & 3];
+		else if (vtx_guest_read(vcpu->vm, at, &entry, m.entry))
 			return -ENXIO;
 		if (!(entry & PTE_P))
 			return -EFAULT;
@@ -188,7 +205,7 @@ static int walk(struct vtx_vcpu *vcpu, const struct vtx_gwalk *w, gva_t gva,
 				 ((rights | entry) & PTE_NX);
 			r = update_entry(vcpu, at, &entry, PTE_A, m.entry);
 			if (r)
-				return r == -EAGAIN ? r : -ENXIO;
+				return r;
 		}
 		if (level == 1 || ((entry & PTE_PS) && large_allowed(w, &m, level)))
 			break;
@@ -203,7 +220,7 @@ static int walk(struct vtx_vcpu *vcpu, const struct vtx_gwalk *w, gva_t gva,
 	r = access & VTX_ACCESS_WRITE ?
 		update_entry(vcpu, at, &entry, PTE_A | PTE_D, m.entry) : 0;
 	if (r)
-		return r == -EAGAIN ? r : -ENXIO;
+		return r;
 	shift = PAGE_SHIFT + (level - 1) * m.bits;
 	*gpa = (entry & PTE_ADDR & ~((1ULL << shift) - 1)) | (gva & ((1ULL << shift) - 1));
 	/* PSE-36: bits 20:13 of a 4-MByte entry are address bits 39:32. */

@@ -19,6 +19,8 @@ struct vtx_vcpu;
  * @cr4: likewise
  * @efer: likewise
  * @rflags: likewise
+ * @pdpte: of PAE paging, as the CPU has loaded them
+ * @has_pdptes: they are valid
  * @user: CPL is 3
  * @bits: 16, 32 or 64, from the code segment
  */
@@ -28,6 +30,8 @@ struct vtx_gwalk {
 	u64 cr4;
 	u64 efer;
 	u64 rflags;
+	u64 pdpte[4];
+	bool has_pdptes;
 	bool user;
 	unsigned int bits;
 };

@@ -512,6 +512,51 @@ TEST_F(vm, string_input_to_rom_is_refused_first)
 	expect_refused(_metadata, m, "\xf3\x6c");
 }
 
+/* A table in ROM, with no flag set in it: it is used as it is. */
+TEST_F(vm, string_io_through_page_table_in_rom)
+{
+	struct kvm_userspace_memory_region rom = {
+		.slot = 1, .flags = KVM_MEM_READONLY, .guest_phys_addr = 0x100000,
+		.memory_size = PAGE,
+	};
+	struct vm *m = &self->m;
+	struct string_run s = { 0 };
+	void *table = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	rom.userspace_addr = (uintptr_t)table;
+	ASSERT_EQ(0, ioctl(m->fd, KVM_SET_USER_MEMORY_REGION, &rom));
+	for (int turn = 0; turn < 2; turn++) {
+		if (turn)
+			vm_start(m, MODE_LONG, rep_insb);
+		else
+			vm_start(m, MODE_LONG, rep_outsb);
+		memcpy(table, m->ram + PAGE_TABLES + 0x3000, PAGE);
+		((uint64_t *)(m->ram + PAGE_TABLES + 0x1000))[ALIAS >> 30] = rom.guest_phys_addr | 7;
+		fill_pattern(m, STRING, 200);
+		set_string_regs(m, ALIAS + STRING, ALIAS + STRING, 200, false);
+		s.len = 0;
+		run_string(_metadata, m, &s);
+		ASSERT_EQ(200, s.len);
+		EXPECT_EQ(0, memcmp(s.bytes, m->ram + STRING, 200));
+		EXPECT_EQ(0, memcmp(table, m->ram + PAGE_TABLES + 0x3000, PAGE));
+	}
+}
+
+/* With PAE paging the CPU has the top entries in registers since MOV to CR3. */
+TEST_F(vm, string_io_uses_pdptes_as_loaded)
+{
+	struct vm *m = &self->m;
+
+	vm_start(m, MODE_PAE, rep_insb32);
+	set_string_regs(m, 0, ALIAS + STRING, 100, false);
+	ASSERT_EXIT(KVM_EXIT_IO, m);
+	ASSERT_EQ(100, m->run->io.count);
+	memset(vm_io_data(m), 0x77, 100);
+	((uint64_t *)(m->ram + PAGE_TABLES))[ALIAS >> 30] = 0;
+	ASSERT_EXIT(KVM_EXIT_HLT, m);
+	EXPECT_EQ(0x77, m->ram[STRING + 99]);
+}
+
 TEST_F(vm, io_every_port_exits)
 {
 	struct vm *m = &self->m;
