@@ -5,7 +5,7 @@
  * Each page of a logged slot that the guest can write to without an exit has its
  * bit set, or gets the dirty flag of its EPT entry set by the CPU. Whoever clears
  * a bit takes the right to write away, or has collected the flags, and flushes
- * before he tells the user.
+ * before the user gets on: once for the whole log.
  */
 #include "dirty.h"
 
@@ -21,9 +21,6 @@
 #include "memslot.h"
 #include "mm.h"
 #include "vtx.h"
-
-/* Bitmap words that are copied to and from the user at a time. */
-#define LOG_WORDS	(PAGE_SIZE / sizeof(unsigned long))
 
 /**
  * vtx_dirty_watch() - nothing of a slot is dirty from now on
@@ -87,7 +84,8 @@ out:
 
 /*
  * Clears the bits of @mask that are set from word @at on, and leaves in @mask
- * which these were; !@clear: leaves them set.
+ * which these were; !@clear: leaves them set. The flush is still to come: until
+ * then the mmu notifier is told that there may be more than it finds.
  */
 static void read_bits(struct vtx_vm *vm, const struct vtx_memslot *slot, u64 at,
 		      unsigned long *mask, unsigned int words, bool clear)
@@ -111,10 +109,27 @@ static void read_bits(struct vtx_vm *vm, const struct vtx_memslot *slot, u64 at,
 	if (clear && !ad)
 		for_each_set_bitrange(start, end, mask, words * BITS_PER_LONG)
 			changed |= vtx_ept_protect(&vm->ept, gfn + start, gfn + end, &log);
-	if (changed)
-		vtx_mm_flush(vm);
+	vm->ept.stale |= changed;
 	spin_unlock(&vm->ept_lock);
 	cond_resched();
+}
+
+/* Of all words of @mask, the first of which is word @at of the slot's log. */
+static void read_log(struct vtx_vm *vm, const struct vtx_memslot *slot, u64 at,
+		     unsigned long *mask, u64 words, bool clear)
+{
+	unsigned int n;
+	u64 done;
+
+	for (done = 0; done < words; done += n) {
+		n = min_t(u64, VTX_EPT_PIECE / BITS_PER_LONG, words - done);
+		read_bits(vm, slot, at + done, mask + done, n, clear);
+	}
+	/* What the guest wrote past a flag or a right it still had is in @mask. */
+	spin_lock(&vm->ept_lock);
+	if (vm->ept.stale)
+		vtx_mm_flush(vm);
+	spin_unlock(&vm->ept_lock);
 }
 
 /**
@@ -129,23 +144,18 @@ static void read_bits(struct vtx_vm *vm, const struct vtx_memslot *slot, u64 at,
 int vtx_dirty_get(struct vtx_vm *vm, const struct vtx_memslot *slot,
 		  unsigned long __user *user)
 {
-	u64 words = BITS_TO_LONGS(slot->npages), at;
-	unsigned long *buf;
-	unsigned int n;
-	int r = 0;
+	u64 words = BITS_TO_LONGS(slot->npages);
+	unsigned long *mask;
+	int r;
 
-	buf = kmalloc_array(LOG_WORDS, sizeof(long), GFP_KERNEL_ACCOUNT);
-	if (!buf)
+	mask = kvmalloc_array(words, sizeof(long), GFP_KERNEL_ACCOUNT);
+	if (!mask)
 		return -ENOMEM;
-	for (at = 0; at < words && !r; at += n) {
-		n = min_t(u64, LOG_WORDS, words - at);
-		memset(buf, 0xff, n * sizeof(long));
-		/* With options, clearing is KVM_CLEAR_DIRTY_LOG's business. */
-		read_bits(vm, slot, at, buf, n, !vm->log_options);
-		if (copy_to_user(user + at, buf, n * sizeof(long)))
-			r = -EFAULT;
-	}
-	kfree(buf);
+	memset(mask, 0xff, words * sizeof(long));
+	/* With options, clearing is KVM_CLEAR_DIRTY_LOG's business. */
+	read_log(vm, slot, 0, mask, words, !vm->log_options);
+	r = copy_to_user(user, mask, words * sizeof(long)) ? -EFAULT : 0;
+	kvfree(mask);
 	return r;
 }
 
@@ -156,31 +166,26 @@ int vtx_dirty_get(struct vtx_vm *vm, const struct vtx_memslot *slot,
  * @log:  what the user wants; its first page begins a word
  *
  * Context: may sleep.
- * Return: 0, -EINVAL, -EFAULT, -ENOMEM.
+ * Return: 0; -EINVAL, -EFAULT, -ENOMEM: no bit was cleared.
  */
 int vtx_dirty_clear(struct vtx_vm *vm, const struct vtx_memslot *slot,
 		    const struct kvm_clear_dirty_log *log)
 {
-	unsigned long __user *user = log->dirty_bitmap;
-	u64 words = BITS_TO_LONGS(log->num_pages), at;
-	unsigned long *buf;
-	unsigned int n;
+	u64 words = BITS_TO_LONGS(log->num_pages);
+	unsigned long *mask;
 	int r = 0;
 
 	if (log->first_page > slot->npages || log->num_pages > slot->npages - log->first_page ||
 	    (log->num_pages < slot->npages - log->first_page &&
 	     log->num_pages % BITS_PER_LONG))
 		return -EINVAL;
-	buf = kmalloc_array(LOG_WORDS, sizeof(long), GFP_KERNEL_ACCOUNT);
-	if (!buf)
+	mask = kvmalloc_array(words, sizeof(long), GFP_KERNEL_ACCOUNT);
+	if (!mask)
 		return -ENOMEM;
-	for (at = 0; at < words && !r; at += n) {
-		n = min_t(u64, LOG_WORDS, words - at);
-		if (copy_from_user(buf, user + at, n * sizeof(long)))
-			r = -EFAULT;
-		else
-			read_bits(vm, slot, log->first_page / BITS_PER_LONG + at, buf, n, true);
-	}
-	kfree(buf);
+	if (copy_from_user(mask, log->dirty_bitmap, words * sizeof(long)))
+		r = -EFAULT;
+	else
+		read_log(vm, slot, log->first_page / BITS_PER_LONG, mask, words, true);
+	kvfree(mask);
 	return r;
 }

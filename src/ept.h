@@ -13,11 +13,13 @@
  * struct vtx_ept - one set of EPT paging structures
  * @root:	PML4 table
  * @eptp:	what the VMCS holds
+ * @stale:	CPUs may still have what entries said before
  * @gone:	tables that were taken out and CPUs may still walk
  */
 struct vtx_ept {
 	u64 *root;
 	u64 eptp;
+	bool stale;
 	struct list_head gone;
 };
 

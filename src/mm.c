@@ -70,6 +70,7 @@ void vtx_mm_flush(struct vtx_vm *vm)
 {
 	lockdep_assert_held(&vm->ept_lock);
 	vtx_tlb_ept_flush(&vm->tlb);
+	vm->ept.stale = false;
 	vtx_ept_free_gone(&vm->ept);
 }
 
@@ -152,7 +153,7 @@ static void zap_all(struct vtx_mm *mm, unsigned long start, unsigned long end,
 		list_for_each_entry(vm, &mm->vms, link) {
 			/* Its release makes busy visible to who takes it next. */
 			spin_lock(&vm->ept_lock);
-			if (do_range(vm, start, to, ZAP))
+			if (do_range(vm, start, to, ZAP) || vm->ept.stale)
 				vtx_mm_flush(vm);
 			spin_unlock(&vm->ept_lock);
 		}

@@ -5,6 +5,7 @@
  */
 #include <pthread.h>
 
+#include "../include/uapi/vtx.h"
 #include "kselftest_harness.h"
 #include "lib/vtx_test.h"
 
@@ -449,6 +450,89 @@ TEST_F(log, log_keeps_dirty_flags_of_guest_with_bad_cr3)
 	EXPECT_EQ(before, mapped_4k());
 	ASSERT_EQ(0, get_log(&self->m, SLOT, self->log));
 	EXPECT_EQ(PAGES, count_bits(self->log));
+}
+
+/* How often what CPUs hold of a VM's EPT had to go. */
+static long ept_changes(struct vm *vm)
+{
+	struct vtx_tlb_stats stats;
+	struct vtx_report report = { .size = sizeof(stats), .addr = (uintptr_t)&stats };
+
+	if (ioctl(vm->fd, VTX_GET_TLB_STATS, &report))
+		die("VTX_GET_TLB_STATS");
+	return stats.event[VTX_TLB_EPT_CHANGES];
+}
+
+#define BIG	0x10000000UL		/* where 768 MBytes begin, */
+#define BIG_PAGES (3 * BIG / PAGE)	/* their log takes six pages */
+
+static void *big_slot(struct vm *vm, uint32_t flags)
+{
+	struct kvm_userspace_memory_region region = {
+		.slot = SLOT + 1, .flags = flags, .guest_phys_addr = BIG,
+		.memory_size = BIG_PAGES * PAGE,
+	};
+	void *p = mmap(NULL, BIG_PAGES * PAGE, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	madvise(p, BIG_PAGES * PAGE, MADV_NOHUGEPAGE);
+	region.userspace_addr = (uintptr_t)p;
+	if (ioctl(vm->fd, KVM_SET_USER_MEMORY_REGION, &region))
+		die("a slot of 768 MBytes");
+	return p;
+}
+
+TEST_F(log, large_log_is_read_with_one_flush)
+{
+	uint64_t *bits = calloc(BIG_PAGES / 64, 8);
+	unsigned int dirty = 0;
+	long before;
+
+	if (on_kvm())
+		SKIP(return, "counters of vtx");
+	big_slot(&self->m, KVM_MEM_LOG_DIRTY_PAGES);
+	for (int turn = 0; turn < 2; turn++) {
+		for (uint64_t at = BIG; at < 4 * BIG; at += BIG) {
+			vm_start(&self->m, MODE_LONG, poke64);
+			vm_set_regs(&self->m, &(struct kvm_regs){ .rip = CODE, .rflags = 2,
+								  .rbx = at, .rax = 1 });
+			ASSERT_EXIT(KVM_EXIT_HLT, &self->m);
+		}
+		before = ept_changes(&self->m);
+		ASSERT_EQ(0, get_log(&self->m, SLOT + 1, bits));
+		EXPECT_EQ(before + 1, ept_changes(&self->m));
+		for (unsigned int i = 0; i < BIG_PAGES / 64; i++)
+			dirty += __builtin_popcountll(bits[i]);
+		EXPECT_EQ(3 * (turn + 1), dirty);
+	}
+	before = ept_changes(&self->m);
+	ASSERT_EQ(0, get_log(&self->m, SLOT + 1, bits));
+	EXPECT_EQ(before, ept_changes(&self->m));
+	free(bits);
+}
+
+/* Half of the user's bitmap is not there: no bit is cleared. */
+TEST_F(log, clear_that_fails_clears_nothing)
+{
+	const size_t size = BIG_PAGES / 8;
+	uint8_t *bits = calloc(1, size);
+	uint8_t *half = mmap(NULL, size, PROT_READ | PROT_WRITE,
+			     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	ASSERT_EQ(0, manual(&self->m, KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE |
+				      KVM_DIRTY_LOG_INITIALLY_SET));
+	big_slot(&self->m, KVM_MEM_LOG_DIRTY_PAGES);
+	memset(half, 0xff, size);
+	munmap(half + size / 2, size / 2);
+	EXPECT_ERRNO(EFAULT, clear_log(&self->m, SLOT + 1, 0, BIG_PAGES, half));
+	ASSERT_EQ(0, get_log(&self->m, SLOT + 1, bits));
+	for (size_t i = 0; i < size; i++)
+		ASSERT_EQ(0xff, bits[i]);
+	ASSERT_EQ(0, clear_log(&self->m, SLOT + 1, 0, BIG_PAGES, bits));
+	ASSERT_EQ(0, get_log(&self->m, SLOT + 1, bits));
+	EXPECT_EQ(0, bits[0] | bits[size - 1]);
+	free(bits);
+	munmap(half, size / 2);
 }
 
 TEST_HARNESS_MAIN
