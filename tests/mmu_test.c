@@ -1,24 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Guest memory follows the process's: two vCPUs verify every page of a region
- * and count in it, while the process unmaps, protects, forks, moves, merges and
- * splits it. Each race counts its events; both vCPUs must get through passes
- * while it lasts.
+ * and count in it, while the process unmaps, protects, forks, moves and maps it
+ * anew. Each race counts its events; both vCPUs must get through passes while it
+ * lasts.
  */
 #include <linux/userfaultfd.h>
 #include <poll.h>
-#include <sys/stat.h>
-#include <sys/swap.h>
 #include <sys/syscall.h>
-#include <sys/sysmacros.h>
 #include <sys/wait.h>
 
 #include "kselftest_harness.h"
 #include "lib/race.h"
-
-#ifndef MADV_COLLAPSE
-#define MADV_COLLAPSE	25
-#endif
 
 FIXTURE(mmu) {
 	struct vm m;
@@ -36,18 +29,6 @@ FIXTURE_SETUP(mmu)
 FIXTURE_TEARDOWN(mmu)
 {
 	vm_destroy(&self->m);
-}
-
-static long read_number(const char *path)
-{
-	char text[32] = "";
-	int fd = open(path, O_RDONLY);
-
-	if (fd < 0 || read(fd, text, sizeof(text) - 1) <= 0)
-		text[0] = 0;
-	if (fd >= 0)
-		close(fd);
-	return atol(text);
 }
 
 /* M1, M16 */
@@ -193,66 +174,6 @@ TEST_F(mmu, fork_copies_on_write)
 	});
 }
 
-/* M6 */
-TEST_F(mmu, ksm_merge_and_break)
-{
-	long sharing = 0;
-
-	if (!write_file("/sys/kernel/mm/ksm/pages_to_scan", "10000") ||
-	    !write_file("/sys/kernel/mm/ksm/sleep_millisecs", "1"))
-		SKIP(return, "no KSM");
-	madvise(self->mem, SIZE, MADV_MERGEABLE);
-	write_file("/sys/kernel/mm/ksm/run", "1");
-	RACE(ALL_SAME, 6, "merges and breaks", {
-		for (int t = 0; t < 1000 && read_number("/sys/kernel/mm/ksm/pages_sharing") < 64; t++)
-			usleep(2000);
-		sharing += read_number("/sys/kernel/mm/ksm/pages_sharing");
-		/* Writing the same again breaks the sharing. */
-		fill(self->mem, ALL_SAME);
-	});
-	write_file("/sys/kernel/mm/ksm/run", "2");
-	EXPECT_LT(0, sharing);
-}
-
-/* M7 */
-TEST_F(mmu, compaction_moves_pages)
-{
-	if (access("/proc/sys/vm/compact_memory", W_OK))
-		SKIP(return, "no compaction");
-	RACE(WRITES, 8, "compactions", {
-		write_file("/proc/sys/vm/compact_memory", "1");
-		usleep(1000);
-	});
-}
-
-/* M8 */
-TEST_F(mmu, thp_collapse_and_split)
-{
-	unsigned int collapsed = 0;
-
-	madvise(self->mem, SIZE, MADV_HUGEPAGE);
-	RACE(WRITES, 20, "collapses and splits", {
-		collapsed += madvise(self->mem, SIZE, MADV_COLLAPSE) == 0;
-		EXPECT_TRUE(wait_passes(&self->m, _r, 1));
-		/* A protection of its own for one page splits the mapping. */
-		mprotect(self->mem + 17 * PAGE, PAGE, PROT_READ | PROT_WRITE | PROT_EXEC);
-		usleep(2000);
-		mprotect(self->mem + 17 * PAGE, PAGE, PROT_READ | PROT_WRITE);
-	});
-	EXPECT_LT(0, collapsed);
-}
-
-TEST_F(mmu, thp_partial_dontneed)
-{
-	madvise(self->mem, SIZE, MADV_HUGEPAGE);
-	RACE(ZERO_OK, 20, "partial MADV_DONTNEED", {
-		madvise(self->mem, SIZE, MADV_COLLAPSE);
-		madvise(self->mem + 100 * PAGE, 3 * PAGE, MADV_DONTNEED);
-		usleep(2000);
-		fill(self->mem, 0);
-	});
-}
-
 TEST_F(mmu, thp_fork)
 {
 	int status = 0;
@@ -282,90 +203,6 @@ TEST_F(mmu, mremap_away_and_back)
 			  mremap(other, SIZE, SIZE, MREMAP_MAYMOVE | MREMAP_FIXED, self->mem));
 		usleep(2000);
 	});
-}
-
-/* How often the kernel has heard that a guest uses a page; -1: not from vtx. */
-static long aged(void)
-{
-	FILE *f = fopen("/sys/kernel/debug/vtx/memory", "r");
-	char line[64];
-	long n = -1;
-
-	while (f && fgets(line, sizeof(line), f))
-		sscanf(line, "aged %ld", &n);
-	if (f)
-		fclose(f);
-	return getenv("VTX_DEV") ? -1 : n;
-}
-
-/* M9. Without swap there is no place for them, but the kernel asks who uses them. */
-TEST_F(mmu, pageout)
-{
-	long before = aged();
-
-	RACE(WRITES, 10, "MADV_PAGEOUT", {
-		madvise(self->mem, SIZE, MADV_COLD);
-		madvise(self->mem, SIZE, MADV_PAGEOUT);
-		usleep(2000);
-	});
-	if (before >= 0)
-		EXPECT_LT(before + PAGES, aged());
-}
-
-/* A compressed block device in memory, as a swap device. Return: it can be had. */
-static bool swap_on(void)
-{
-	/* struct swap_header */
-	struct {
-		char boot[1024];
-		uint32_t version, last_page, nr_bad;
-		char pad[PAGE - 1024 - 3 * 4 - 10], magic[10];
-	} header = { .version = 1, .last_page = 4 * PAGES - 1 };
-	int fd = open("/sys/block/zram0/disksize", O_WRONLY);
-	bool done;
-
-	done = fd >= 0 && dprintf(fd, "%lu\n", 4 * SIZE) > 0;
-	close(fd);
-	if (!done)
-		return false;
-	memcpy(header.magic, "SWAPSPACE2", 10);
-	mknod("/dev/zram0", S_IFBLK | 0600, makedev(read_number("/sys/block/zram0/dev"), 0));
-	fd = open("/dev/zram0", O_WRONLY);
-	done = fd >= 0 && write(fd, &header, PAGE) == PAGE;
-	close(fd);
-	return done && !swapon("/dev/zram0", 0);
-}
-
-static long swapped_out(void)
-{
-	FILE *f = fopen("/proc/vmstat", "r");
-	char line[64];
-	long n = 0;
-
-	while (f && fgets(line, sizeof(line), f))
-		sscanf(line, "pswpout %ld", &n);
-	fclose(f);
-	return n;
-}
-
-TEST_F(mmu, swap)
-{
-	long before = swapped_out();
-	int fd;
-
-	if (!swap_on())
-		SKIP(return, "needs root and an unused /dev/zram0");
-	RACE(WRITES, 4 * PAGES, "times a page out to swap", {
-		/* Who was young is not any more, if the guest was not quick. */
-		madvise(self->mem + i % PAGES * PAGE, PAGE, MADV_PAGEOUT);
-		madvise(self->mem + i % PAGES * PAGE, PAGE, MADV_PAGEOUT);
-	});
-	EXPECT_LT(before + PAGES, swapped_out());
-	TH_LOG("%ld pages out", swapped_out() - before);
-	EXPECT_EQ(0, swapoff("/dev/zram0"));
-	fd = open("/sys/block/zram0/reset", O_WRONLY);
-	EXPECT_LT(0, dprintf(fd, "1\n"));
-	close(fd);
 }
 
 /* M10 */
@@ -458,6 +295,52 @@ TEST_F(mmu, userfaultfd_write_protect)
 	});
 }
 
+/* A process of two vCPUs that wait for a page that nobody brings. Does not return. */
+static void wait_for_page(struct vm *m, uint8_t *mem, int pipe)
+{
+	struct pollfd p = { .fd = open_uffd(mem, UFFDIO_REGISTER_MODE_MISSING), .events = POLLIN };
+	struct runner r[RACERS];
+	struct uffd_msg msg;
+
+	start_race(m, r, 0);
+	for (int n = 0; n < RACERS; n++)
+		if (poll(&p, 1, 10000) != 1 || read(p.fd, &msg, sizeof(msg)) != sizeof(msg))
+			_exit(1);
+	if (write(pipe, &msg, 1) == 1)
+		pause();
+	_exit(1);
+}
+
+TEST_F(mmu, userfaultfd_wait_is_killed)
+{
+	struct timespec from, to;
+	int status, ready[2];
+	struct vm m;
+	char byte;
+	pid_t pid;
+
+	for (int i = 0; i < 3; i++) {
+		ASSERT_EQ(0, pipe(ready));
+		pid = fork();
+		if (!pid) {
+			/* A VM belongs to the process that made it. */
+			vm_create(&m);
+			vm_set_slot(&m, 1, BASE, SIZE, map_at(self->mem, SIZE, MAP_FIXED, -1));
+			wait_for_page(&m, self->mem, ready[1]);
+		}
+		close(ready[1]);
+		ASSERT_EQ(1, read(ready[0], &byte, 1));
+		clock_gettime(CLOCK_MONOTONIC, &from);
+		kill(pid, SIGKILL);
+		ASSERT_EQ(pid, waitpid(pid, &status, 0));
+		clock_gettime(CLOCK_MONOTONIC, &to);
+		EXPECT_EQ(SIGKILL, WTERMSIG(status));
+		EXPECT_GT(1000, (to.tv_sec - from.tv_sec) * 1000 +
+				(to.tv_nsec - from.tv_nsec) / 1000000);
+		close(ready[0]);
+	}
+}
+
 /* M11 */
 TEST_F(mmu, hugetlb)
 {
@@ -491,7 +374,76 @@ TEST_F(mmu, hugetlb_unmapped_and_back)
 	write_file("/proc/sys/vm/nr_hugepages", "0");
 }
 
-/* Slots go and come, and move, under running vCPUs. */
+/* M12: what has no struct page behind it is not seen, nor what was there before. */
+TEST_F(mmu, pfnmap_and_back)
+{
+	int fd = open("/dev/mem", O_RDONLY | O_SYNC);
+	uint8_t *p = self->mem + SIZE / 4;
+
+	if (on_kvm())
+		SKIP(return, "KVM follows PFN mappings");
+	if (fd < 0 || mmap(NULL, PAGE, PROT_READ, MAP_SHARED, fd, 0xf0000) == MAP_FAILED)
+		SKIP(return, "no /dev/mem");
+	RACE(ZERO_OK | FAULT_OK, 10, "mappings of device memory", {
+		unsigned long from[RACERS] = { _r[0].faults, _r[1].faults };
+
+		ASSERT_EQ(p, mmap(p, PAGE, PROT_READ, MAP_SHARED | MAP_FIXED, fd, 0xf0000));
+		for (int t = 0; t < 1000; t++) {
+			if (_r[0].faults > from[0] && _r[1].faults > from[1])
+				break;
+			usleep(1000);
+		}
+		EXPECT_LT(from[0], _r[0].faults);
+		EXPECT_LT(from[1], _r[1].faults);
+		map_at(p, PAGE, MAP_FIXED, -1);
+		fill(self->mem, 0);
+	});
+	close(fd);
+}
+
+/*
+ * Slots go and come, and move, under running vCPUs: what they find no slot for
+ * the test does for them, elsewhere.
+ */
+#define SPLIT_REGION() do {						\
+	hole.mem = self->mem + SIZE / 2;				\
+	ASSERT_EQ(0, vm_set_slot(&self->m, 1, 0, 0, NULL));		\
+	ASSERT_EQ(0, vm_set_slot(&self->m, 1, BASE, SIZE / 2, self->mem)); \
+	ASSERT_EQ(0, vm_set_slot(&self->m, 2, BASE + SIZE / 2, SIZE / 2, hole.mem)); \
+} while (0)
+
+TEST_F(mmu, slot_deleted_and_made_anew)
+{
+	uint8_t *half[2] = { self->mem + SIZE / 2, map_aligned(SIZE / 2) };
+
+	SPLIT_REGION();
+	RACE(WRITES | HOLES, 30, "slots deleted and made", {
+		ASSERT_EQ(0, vm_set_slot(&self->m, 2, 0, 0, NULL));
+		move_hole(half[(i + 1) % 2]);
+		usleep(1000);
+		ASSERT_EQ(0, vm_set_slot(&self->m, 2, BASE + SIZE / 2, SIZE / 2,
+					 half[(i + 1) % 2]));
+		usleep(1000);
+		EXPECT_TRUE(is_poison(half[i % 2]));
+	});
+}
+
+TEST_F(mmu, slot_moved_there_and_back)
+{
+	uint8_t *half = self->mem + SIZE / 2, *other = map_aligned(SIZE / 2);
+
+	SPLIT_REGION();
+	RACE(WRITES | HOLES, 20, "moves there and back", {
+		ASSERT_EQ(0, vm_set_slot(&self->m, 2, BASE + 4 * SIZE, SIZE / 2, half));
+		move_hole(other);
+		usleep(1000);
+		EXPECT_TRUE(is_poison(half));
+		move_hole(half);
+		ASSERT_EQ(0, vm_set_slot(&self->m, 2, BASE + SIZE / 2, SIZE / 2, half));
+		usleep(1000);
+	});
+}
+
 TEST_F(mmu, log_on_and_off)
 {
 	struct kvm_userspace_memory_region region = {

@@ -27,6 +27,15 @@ GUEST scatter, 64
 	hlt
 END scatter
 
+/* Reads the first word of each page. */
+GUEST sum_all, 64
+	lea 1(%r9), %rcx
+1:	add (%rbx), %rax
+	add $0x1000, %rbx
+	loop 1b
+	hlt
+END sum_all
+
 /* Adds one to the first word of each page. */
 GUEST touch_all, 64
 	lea 1(%r9), %rcx
@@ -38,8 +47,9 @@ END touch_all
 
 /*
  * Reads all pages again and again until the word at rsi is not 0: each begins
- * with r10 + r8 * its number, or with r11. If r14 is not 0, the word at r12 in
- * each page is the number of the pass, and is made one more: no write is lost.
+ * with r10 + r8 * its number, or with r11. If bit 0 of r14 is set, the word at
+ * r12 in each page is the number of the pass, and is made one more: no write is
+ * lost. If bit 4 is, the first word is written back as read.
  * rdi: 0, or 1 with page rcx and its content rax; r13: passes.
  */
 GUEST verify, 64
@@ -56,7 +66,10 @@ GUEST verify, 64
 	je 3f
 	cmp %r11, %rax
 	jne 5f
-3:	test %r14, %r14
+3:	test $0x10, %r14b
+	jz 6f
+	mov %rax, (%rdx)
+6:	test $0x1, %r14b
 	jz 4f
 	mov (%rdx, %r12), %rax
 	cmp %r13, %rax
@@ -75,3 +88,37 @@ GUEST verify, 64
 5:	mov $1, %edi
 	hlt
 END verify
+
+/*
+ * As verify, of pages that can't be written: the write of r10 + the page's number,
+ * inverted, to the word at r12 must leave 0 there.
+ */
+GUEST verify_rom, 64
+	xor %r13, %r13
+1:	xor %rcx, %rcx
+2:	mov %rcx, %rdx
+	shl $12, %rdx
+	add %rbx, %rdx
+	mov (%rdx), %rax
+	lea (%rcx, %r10), %rdi
+	cmp %rdi, %rax
+	je 3f
+	cmp %r11, %rax
+	jne 5f
+3:	not %rdi
+	mov %rdi, (%rdx, %r12)
+	mov (%rdx, %r12), %rax
+	test %rax, %rax
+	jnz 5f
+	inc %rcx
+	cmp %r9, %rcx
+	jbe 2b
+	inc %r13
+	mov %r13, (%rsi, %r12)
+	cmpq $0, (%rsi)
+	je 1b
+	xor %edi, %edi
+	hlt
+5:	mov $1, %edi
+	hlt
+END verify_rom

@@ -28,6 +28,47 @@ void fill(uint8_t *mem, int flags)
 		*(uint64_t *)(mem + i * PAGE) = MAGIC + (flags & ALL_SAME ? 0 : i);
 }
 
+struct hole hole = { .lock = PTHREAD_MUTEX_INITIALIZER };
+
+/* From now on, what the guest does in the hole is done to @to; the rest gets POISON. */
+void move_hole(uint8_t *to)
+{
+	pthread_mutex_lock(&hole.lock);
+	memcpy(to, hole.mem, SIZE / 2);
+	memset(hole.mem, POISON, SIZE / 2);
+	hole.mem = to;
+	pthread_mutex_unlock(&hole.lock);
+}
+
+bool is_poison(const uint8_t *mem)
+{
+	return mem[0] == POISON && !memcmp(mem, mem + 1, SIZE / 2 - 1);
+}
+
+/* What the guest can't do by itself. Return: it was to be expected. */
+static bool do_access(struct runner *r)
+{
+	struct kvm_run *run = r->vm.run;
+	uint64_t at = run->mmio.phys_addr - BASE, data;
+	bool is_hole = (r->flags & HOLES) && at >= SIZE / 2;
+
+	if (run->exit_reason != KVM_EXIT_MMIO || run->mmio.len != 8 || at >= SIZE)
+		return false;
+	r->accesses++;
+	memcpy(&data, run->mmio.data, 8);
+	if (r->flags & READ_ONLY)
+		return run->mmio.is_write && at % PAGE == r->word && data == ~(MAGIC + at / PAGE);
+	if (!is_hole)
+		return false;
+	pthread_mutex_lock(&hole.lock);
+	if (run->mmio.is_write)
+		memcpy(hole.mem + at - SIZE / 2, run->mmio.data, 8);
+	else
+		memcpy(run->mmio.data, hole.mem + at - SIZE / 2, 8);
+	pthread_mutex_unlock(&hole.lock);
+	return true;
+}
+
 static void *run_cpu(void *arg)
 {
 	struct runner *r = arg;
@@ -35,7 +76,7 @@ static void *run_cpu(void *arg)
 
 	for (;;) {
 		error = vm_run(&r->vm);
-		if (error == -EINTR)
+		if (error == -EINTR || (!error && do_access(r)))
 			continue;
 		if (error != -EFAULT || !(r->flags & FAULT_OK))
 			break;
@@ -61,13 +102,18 @@ void start_race(struct vm *m, struct runner *r, int flags)
 			.rip = CODE, .rflags = 0x202, .rbx = BASE, .rsi = STOP, .r9 = PAGES - 1,
 			.r8 = !(flags & ALL_SAME), .r10 = MAGIC,
 			.r11 = flags & ZERO_OK ? 0 : MAGIC,
-			.r12 = 8 + 8 * i, .r14 = flags & WRITES,
+			.r12 = 8 + 8 * i, .r14 = flags & (WRITES | REWRITES),
 		};
 
-		r[i] = (struct runner){ .vm = *m, .flags = flags };
+		r[i] = (struct runner){ .vm = *m, .flags = flags, .word = regs.r12 };
 		if (i)
 			r[i].vm.cpu = vm_add_cpu(m, i, &r[i].vm.run);
-		vm_start(&r[i].vm, MODE_LONG, verify);
+		if (flags & READ_ONLY)
+			vm_start(&r[i].vm, MODE_LONG, verify_rom);
+		else
+			vm_start(&r[i].vm, MODE_LONG, verify);
+		if (i && (flags & INSIDE))
+			regs.rip = INSIDE_AT;
 		vm_set_regs(&r[i].vm, &regs);
 	}
 	for (int i = 0; i < RACERS; i++)
@@ -93,15 +139,4 @@ bool wait_passes(struct vm *m, struct runner *r, unsigned int n)
 		usleep(10000);
 	}
 	return false;
-}
-
-bool write_file(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY), r;
-
-	if (fd < 0)
-		return false;
-	r = write(fd, text, strlen(text));
-	close(fd);
-	return r == (int)strlen(text);
 }

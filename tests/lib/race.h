@@ -8,6 +8,7 @@
 
 #include <pthread.h>
 
+#include "host.h"
 #include "vtx_test.h"
 
 #define BASE		0x400000UL	/* the region, slot 1 */
@@ -22,15 +23,29 @@
 #define ZERO_OK		2		/* pages may be zero for a while */
 #define FAULT_OK	4		/* KVM_RUN may fail with EFAULT for a while */
 #define ALL_SAME	8		/* all pages have the same content */
+#define REWRITES	16		/* the guest writes what it has read */
+#define HOLES		32		/* the second half may be a hole for a while */
+#define READ_ONLY	64		/* the guest's writes exit */
+#define INSIDE		128		/* the second vCPU's code is at INSIDE_AT */
+
+#define INSIDE_AT	(BASE + (PAGES - 1) * PAGE + 64)
+#define POISON		0xee
 
 struct runner {
 	struct vm vm;
 	int flags;
 	long error;
-	unsigned long faults;
+	uint64_t word;			/* offset in each page of this vCPU's own */
+	volatile unsigned long faults, accesses;
 	volatile bool done;
 	pthread_t thread;
 };
+
+/* Where accesses to the second half go while no slot has it. */
+extern struct hole {
+	pthread_mutex_t lock;
+	uint8_t *mem;
+} hole;
 
 /* lib/race.c */
 uint8_t *map_at(void *at, size_t size, int flags, int fd);
@@ -38,9 +53,10 @@ uint8_t *map_aligned(size_t size);
 void fill(uint8_t *mem, int flags);
 volatile uint64_t *stop_word(struct vm *m);
 void start_race(struct vm *m, struct runner *r, int flags);
-bool write_file(const char *path, const char *text);
 uint64_t passes(struct vm *m, int cpu);
 bool wait_passes(struct vm *m, struct runner *r, unsigned int n);
+void move_hole(uint8_t *to);
+bool is_poison(const uint8_t *mem);
 
 #define STOP_RACE(m, r, what, events) do {				\
 	EXPECT_TRUE(wait_passes(m, r, 2));				\
@@ -55,9 +71,9 @@ bool wait_passes(struct vm *m, struct runner *r, unsigned int n);
 			TH_LOG("page %llu has %#llx", _regs.rcx, _regs.rax); \
 		EXPECT_LT(2, _regs.r13);				\
 	}								\
-	TH_LOG("%u %s, %lu and %lu passes of %d pages, %lu faults", events, what, \
+	TH_LOG("%u %s, %lu and %lu passes of %d pages, %lu faults, %lu exits", events, what, \
 	       (unsigned long)passes(m, 0), (unsigned long)passes(m, 1), PAGES,	\
-	       (r)[0].faults + (r)[1].faults);				\
+	       (r)[0].faults + (r)[1].faults, (r)[0].accesses + (r)[1].accesses); \
 } while (0)
 
 /* One race: what follows is a statement, made @n times with i counting. */
