@@ -7,6 +7,7 @@
 
 #include "../include/uapi/vtx.h"
 #include "kselftest_harness.h"
+#include "lib/host.h"
 #include "lib/vtx_test.h"
 
 #define BASE	0x400000UL	/* slot 1 */
@@ -14,6 +15,7 @@
 #define SLOT	1
 #define WORDS	(PAGES / 64)
 #define LARGE	0x200000UL
+#define LARGES	2		/* pages of this size */
 #define ROM	(BASE + PAGES * PAGE)
 
 FIXTURE(log) {
@@ -21,6 +23,7 @@ FIXTURE(log) {
 	uint8_t *mem;
 	uint64_t *written;	/* the guest's own bitmap */
 	uint64_t log[WORDS];
+	long large_before;	/* mapped to other guests; -1: nobody counts */
 };
 
 static int set_flags(struct vm *vm, uint32_t flags, uint64_t gpa, void *hva)
@@ -65,7 +68,9 @@ FIXTURE_SETUP(log)
 
 	vm_create(&self->m);
 	self->mem = (uint8_t *)(((uintptr_t)p + LARGE - 1) & ~(LARGE - 1));
+	allow_large_pages();
 	madvise(self->mem, PAGES * PAGE, MADV_HUGEPAGE);
+	self->large_before = vtx_count("now_2m");
 	self->written = (uint64_t *)(self->m.ram + SCRATCH);
 	ASSERT_EQ(0, set_flags(&self->m, 0, BASE, self->mem));
 }
@@ -97,6 +102,11 @@ static struct kvm_regs scatter_regs(uint64_t seed, uint64_t count, uint64_t bitm
 	vm_set_regs(&self->m, &(struct kvm_regs){ .rip = CODE, .rflags = 2, .rbx = BASE, \
 						  .r9 = PAGES - 1 });	\
 	ASSERT_EXIT(KVM_EXIT_HLT, &self->m);				\
+} while (0)
+
+#define EXPECT_LARGE(n) do {						\
+	if (self->large_before >= 0)					\
+		EXPECT_EQ(self->large_before + (n), vtx_count("now_2m")); \
 } while (0)
 
 static unsigned int count_bits(const uint64_t *bits)
@@ -166,22 +176,50 @@ TEST_F(log, manual_protect_options)
 }
 
 /* 10 rounds of 2,000 accesses each, half of them reads. */
+#define EXACT_LOG() do {						\
+	RUN_TOUCH_ALL();						\
+	EXPECT_LARGE(LARGES);						\
+	ASSERT_EQ(0, set_flags(&self->m, KVM_MEM_LOG_DIRTY_PAGES, BASE, self->mem)); \
+	RUN_TOUCH_ALL();						\
+	EXPECT_LARGE(0);						\
+	ASSERT_EQ(0, get_log(&self->m, SLOT, self->log));		\
+	EXPECT_EQ(PAGES, count_bits(self->log));			\
+	for (int round = 0; round < 10; round++) {			\
+		RUN_SCATTER(round + 1, 2000);				\
+		ASSERT_EQ(0, get_log(&self->m, SLOT, self->log));	\
+		ASSERT_EQ(0, lost(self->log, self->written));		\
+		ASSERT_EQ(0, too_many(self->log, self->written));	\
+		ASSERT_GT(PAGES, count_bits(self->written));		\
+	}								\
+	ASSERT_EQ(0, get_log(&self->m, SLOT, self->log));		\
+	EXPECT_EQ(0, count_bits(self->log));				\
+	/* Large again when nobody asks any more. */			\
+	ASSERT_EQ(0, set_flags(&self->m, 0, BASE, self->mem));		\
+	RUN_TOUCH_ALL();						\
+	EXPECT_LARGE(LARGES);						\
+} while (0)
+
 TEST_F(log, log_is_what_the_guest_wrote)
 {
-	RUN_TOUCH_ALL();
-	ASSERT_EQ(0, set_flags(&self->m, KVM_MEM_LOG_DIRTY_PAGES, BASE, self->mem));
-	RUN_TOUCH_ALL();
-	ASSERT_EQ(0, get_log(&self->m, SLOT, self->log));
-	EXPECT_EQ(PAGES, count_bits(self->log));
-	for (int round = 0; round < 10; round++) {
-		RUN_SCATTER(round + 1, 2000);
-		ASSERT_EQ(0, get_log(&self->m, SLOT, self->log));
-		ASSERT_EQ(0, lost(self->log, self->written));
-		ASSERT_EQ(0, too_many(self->log, self->written));
-		ASSERT_GT(PAGES, count_bits(self->written));
-	}
-	ASSERT_EQ(0, get_log(&self->m, SLOT, self->log));
-	EXPECT_EQ(0, count_bits(self->log));
+	EXACT_LOG();
+}
+
+TEST_F(log, log_of_small_pages_is_what_the_guest_wrote)
+{
+	madvise(self->mem, PAGES * PAGE, MADV_NOHUGEPAGE);
+	self->large_before = -1;
+	EXACT_LOG();
+}
+
+TEST_F(log, log_of_hugetlb_is_what_the_guest_wrote)
+{
+	write_file("/proc/sys/vm/nr_hugepages", "2");
+	if (mmap(self->mem, PAGES * PAGE, PROT_READ | PROT_WRITE,
+		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB | MAP_FIXED, -1, 0) == MAP_FAILED)
+		SKIP(return, "no huge pages");
+	EXACT_LOG();
+	munmap(self->mem, PAGES * PAGE);
+	write_file("/proc/sys/vm/nr_hugepages", "0");
 }
 
 /* KVM takes a page that is read for the first time for written. */
@@ -320,17 +358,43 @@ TEST_F(log, log_initially_set)
 	RUN_TOUCH_ALL();
 	ASSERT_EQ(0, manual(&self->m, KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE |
 				      KVM_DIRTY_LOG_INITIALLY_SET));
+	EXPECT_LARGE(LARGES);
 	ASSERT_EQ(0, set_flags(&self->m, KVM_MEM_LOG_DIRTY_PAGES, BASE, self->mem));
+	/* That it costs nothing to turn the log on is what the option is for. */
+	EXPECT_LARGE(LARGES);
 	ASSERT_EQ(0, get_log(&self->m, SLOT, self->log));
 	EXPECT_EQ(PAGES, count_bits(self->log));
 	memset(all, 0xff, sizeof(all));
 	ASSERT_EQ(0, clear_log(&self->m, SLOT, 0, PAGES, all));
+	EXPECT_LARGE(0);
 	RUN_TOUCH_ALL();
 	ASSERT_EQ(0, clear_log(&self->m, SLOT, 0, PAGES, all));
 	RUN_SCATTER(21, 1000);
 	ASSERT_EQ(0, get_log(&self->m, SLOT, self->log));
 	EXPECT_EQ(0, lost(self->log, self->written));
 	EXPECT_EQ(0, too_many(self->log, self->written));
+}
+
+/* 64 pages at a time, each time before the guest writes: large pages come apart. */
+TEST_F(log, log_initially_set_is_cleared_in_parts)
+{
+	uint64_t part = -1ULL;
+
+	RUN_TOUCH_ALL();
+	EXPECT_LARGE(LARGES);
+	ASSERT_EQ(0, manual(&self->m, KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE |
+				      KVM_DIRTY_LOG_INITIALLY_SET));
+	ASSERT_EQ(0, set_flags(&self->m, KVM_MEM_LOG_DIRTY_PAGES, BASE, self->mem));
+	for (int word = 0; word < WORDS; word++) {
+		ASSERT_EQ(0, clear_log(&self->m, SLOT, word * 64, 64, &part));
+		RUN_SCATTER(word + 300, 60);
+		ASSERT_EQ(0, get_log(&self->m, SLOT, self->log));
+		ASSERT_EQ(0, lost(self->log, self->written));
+		EXPECT_EQ(self->written[word], self->log[word]);
+		for (int later = word + 1; later < WORDS; later++)
+			EXPECT_EQ(-1ULL, self->log[later]);
+	}
+	EXPECT_LARGE(0);
 }
 
 /* What a thread of the race runs: one vCPU until it halts. */
