@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Memory that is large, charged for, or broken. */
 #include <cpuid.h>
+#include <pthread.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 
 #include "kselftest_harness.h"
+#include "lib/host.h"
 #include "lib/vtx_test.h"
 
 #define NEW	0x100000UL	/* where memory is added: above slot 0 */
@@ -109,22 +113,6 @@ TEST_F(vm, memory_of_1_tib_is_as_large_as_what_is_used)
 	free(bits);
 }
 
-/* memory.stat of a cgroup: the kernel's own memory. */
-static long charged(const char *group)
-{
-	char path[128], line[128];
-	long n = -1;
-	FILE *f;
-
-	snprintf(path, sizeof(path), "%s/memory.stat", group);
-	f = fopen(path, "r");
-	while (f && fgets(line, sizeof(line), f))
-		sscanf(line, "kernel %ld", &n);
-	if (f)
-		fclose(f);
-	return n;
-}
-
 static bool write_to(const char *group, const char *file, const char *text)
 {
 	char path[128];
@@ -139,6 +127,15 @@ static bool write_to(const char *group, const char *file, const char *text)
 	return done;
 }
 
+/* memory.stat of a cgroup: the kernel's own memory. */
+static long charged(const char *group)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/memory.stat", group);
+	return named_number(path, "kernel");
+}
+
 /* A cgroup of its own for this process. Return: its directory, NULL if it can't be. */
 static const char *own_cgroup(void)
 {
@@ -146,7 +143,7 @@ static const char *own_cgroup(void)
 	static char group[sizeof(top) + 16];
 
 	mkdir(top, 0700);
-	if (mount("none", top, "cgroup2", 0, NULL))
+	if (mount("none", top, "cgroup2", 0, NULL) && errno != EBUSY)
 		return NULL;
 	write_to(top, "cgroup.subtree_control", "+memory");
 	snprintf(group, sizeof(group), "%s/%d", top, getpid());
@@ -183,6 +180,107 @@ TEST_F(vm, memory_of_ept_is_charged_to_the_cgroup)
 	TH_LOG("%ld bytes for %d tables", charged(group) - before, TABLES);
 	EXPECT_LT(before + TABLES * PAGE * 3 / 4, charged(group));
 	vm_destroy(&m);
+}
+
+#define CPUS	2
+
+static void *touch(void *vm)
+{
+	vm_run(vm);
+	return NULL;
+}
+
+/* A VM whose CPUs write to @n pages, each to all of them. Returns when they have. */
+static void touch_on_two_cpus(size_t n)
+{
+	struct vm m[CPUS];
+	pthread_t thread[CPUS];
+
+	vm_create(&m[0]);
+	if (vm_set_slot(&m[0], 1, NEW, n * PAGE, pages(n)))
+		die("KVM_SET_USER_MEMORY_REGION");
+	for (int i = 0; i < CPUS; i++) {
+		m[i] = m[0];
+		if (i)
+			m[i].cpu = vm_add_cpu(&m[0], i, &m[i].run);
+		vm_start(&m[i], MODE_LONG, touch_all);
+		/* IF is set: without, Bochs holds host interrupts back. */
+		vm_set_regs(&m[i], &(struct kvm_regs){ .rip = CODE, .rflags = 0x202, .rbx = NEW,
+						       .r9 = n - 1 });
+		pthread_create(&thread[i], NULL, touch, &m[i]);
+	}
+	for (int i = 0; i < CPUS; i++)
+		pthread_join(thread[i], NULL);
+}
+
+/* M15 */
+TEST_F(vm, memory_over_the_limit_is_ended_by_the_oom_killer)
+{
+	char group[64] = "", path[128];
+	int status, ready[2];
+	const char *own;
+	pid_t pid;
+
+	ASSERT_EQ(0, pipe(ready));
+	pid = fork();
+	if (!pid) {
+		own = own_cgroup();
+		if (!own || !write_to(own, "memory.max", "16M"))
+			_exit(KSFT_SKIP);
+		write_to(own, "memory.swap.max", "0");
+		if (write(ready[1], own, strlen(own)) < 0)
+			_exit(1);
+		/* Its report has a stack in it: see tests/run.sh. */
+		write_file("/dev/kmsg", "vtx-tests: an OOM report is to come");
+		touch_on_two_cpus(16384);
+		_exit(1);
+	}
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	if (WIFEXITED(status) && WEXITSTATUS(status) == KSFT_SKIP)
+		SKIP(return, "needs root and cgroup2 with a free memory controller");
+	EXPECT_TRUE(WIFSIGNALED(status));
+	EXPECT_EQ(SIGKILL, WTERMSIG(status));
+	ASSERT_LT(0, read(ready[0], group, sizeof(group) - 1));
+	snprintf(path, sizeof(path), "%s/memory.events", group);
+	EXPECT_EQ(1, named_number(path, "oom_kill"));
+	rmdir(group);
+}
+
+#ifndef SYS_process_mrelease
+#define SYS_process_mrelease	448
+#endif
+
+/*
+ * What the kernel does to an OOM victim that does not end soon: its memory goes
+ * under a running VM, and the notifier may not sleep.
+ */
+TEST_F(vm, memory_of_a_killed_vmm_can_be_reaped)
+{
+	unsigned int reaped = 0;
+	int status, fd, r;
+	pid_t pid;
+
+	for (int i = 0; i < 6; i++) {
+		pid = fork();
+		if (!pid) {
+			touch_on_two_cpus(16384);
+			_exit(1);
+		}
+		fd = syscall(SYS_pidfd_open, pid, 0);
+		usleep(50000 + i * 10000);
+		kill(pid, SIGKILL);
+		r = syscall(SYS_process_mrelease, fd, 0);
+		if (r && errno == ENOSYS)
+			i = 6;
+		reaped += !r;
+		ASSERT_EQ(pid, waitpid(pid, &status, 0));
+		EXPECT_TRUE(WIFSIGNALED(status));
+		close(fd);
+		if (i == 6)
+			SKIP(return, "no process_mrelease");
+	}
+	TH_LOG("%u reaped", reaped);
+	EXPECT_LT(0, reaped);
 }
 
 TEST_HARNESS_MAIN

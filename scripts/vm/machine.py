@@ -24,6 +24,23 @@ SPLAT = re.compile(
     r"rcu: INFO:|UBSAN:|KASAN|kmemleak: \d+ new")
 
 
+def splats(lines):
+    """The lines that report trouble. The stack that the OOM killer shows is none
+    if a test has announced its report; as in tests/run.sh."""
+    announced = inside = 0
+    found = []
+    for line in lines:
+        announced += "vtx-tests: an OOM report is to come" in line
+        if announced and " invoked oom-killer: " in line:
+            announced -= 1
+            inside = True
+        if "oom-kill:" in line:
+            inside = False
+        if SPLAT.search(line) and not (inside and line.endswith("Call Trace:")):
+            found.append(line)
+    return found
+
+
 class MachineError(Exception):
     """The host cannot be started."""
 

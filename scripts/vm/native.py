@@ -49,7 +49,7 @@ def run(options):
             busy = subprocess.run(["rmmod", "vtx"], check=False).returncode
     messages = _new_messages(kmsg)
     os.close(kmsg)
-    if busy or any(machine.SPLAT.search(line) for line in messages):
+    if busy or machine.splats(messages):
         sys.stderr.writelines(line + "\n" for line in messages)
         return 126
     return status if status >= 0 else 128 - status
