@@ -214,21 +214,6 @@ TEST_F(populate, large_pages_have_no_code)
 	EXPECT_EQ(large, vtx_count("now_2m"));
 }
 
-/* A number of the device's debugfs file; -1: not from vtx. */
-static long counter(const char *name)
-{
-	FILE *f = fopen("/sys/kernel/debug/vtx/memory", "r");
-	char line[64], key[64];
-	long n = -1, value;
-
-	while (f && fgets(line, sizeof(line), f))
-		if (sscanf(line, "%63s %ld", key, &value) == 2 && !strcmp(key, name))
-			n = value;
-	if (f)
-		fclose(f);
-	return on_kvm() ? -1 : n;
-}
-
 static volatile unsigned int changes;
 static volatile bool stop_changes;
 
@@ -250,7 +235,7 @@ static void *change_other_memory(void *arg)
 
 TEST_F(populate, goes_on_while_other_memory_changes)
 {
-	long before = counter("raced"), lost;
+	long before = vtx_count("raced"), lost;
 	pthread_t thread;
 	void *result;
 
@@ -264,7 +249,7 @@ TEST_F(populate, goes_on_while_other_memory_changes)
 	stop_changes = true;
 	pthread_join(thread, &result);
 	ASSERT_EQ(NULL, result);
-	lost = counter("raced") - before;
+	lost = vtx_count("raced") - before;
 	TH_LOG("%ld faults in vain beside %u changes", lost, changes / 2);
 	/* Its own memory changed as well, and one fault can be under way at each end. */
 	EXPECT_LT(lost, changes + 50);
@@ -273,7 +258,7 @@ TEST_F(populate, goes_on_while_other_memory_changes)
 /* Each 16th page is absent: it comes with the neighbours that are there. */
 TEST_F(populate, absent_pages_bring_their_neighbours)
 {
-	long before = counter("mapped_4k");
+	long before = vtx_count("mapped_4k");
 
 	if (before < 0)
 		SKIP(return, "needs debugfs");
@@ -284,8 +269,8 @@ TEST_F(populate, absent_pages_bring_their_neighbours)
 	vm_set_regs(&self->m, &(struct kvm_regs){ .rip = CODE, .rflags = 2, .rbx = BASE,
 						  .r9 = PAGES - 1 });
 	ASSERT_EXIT(KVM_EXIT_HLT, &self->m);
-	TH_LOG("%ld faults for %d pages", counter("mapped_4k") - before, PAGES);
-	EXPECT_GT(before + PAGES / 16 + 16, counter("mapped_4k"));
+	TH_LOG("%ld faults for %d pages", vtx_count("mapped_4k") - before, PAGES);
+	EXPECT_GT(before + PAGES / 16 + 16, vtx_count("mapped_4k"));
 }
 
 /* What MADV_FREE has given up goes, though the guest has read some of it. */
@@ -322,6 +307,22 @@ TEST_F(populate, freed_pages_that_are_written_stay)
 	ASSERT_EQ(0, madvise(self->mem, SIZE, MADV_PAGEOUT));
 	for (int i = 0; i < PAGES; i++)
 		ASSERT_EQ(0x01010102, *(uint32_t *)(self->mem + i * PAGE));
+}
+
+/* From the first access on, one vCPU executes what the other writes to. */
+TEST_F(populate, large_page_executed_and_written_comes_apart_once)
+{
+	extern const uint8_t guest_verify[], guest_verify_end[];
+	long splits;
+
+	SKIP_UNLESS_SPLIT();
+	allow_large_pages();
+	madvise(self->mem, SIZE, MADV_HUGEPAGE);
+	memcpy(self->mem + INSIDE_AT - BASE, guest_verify, guest_verify_end - guest_verify);
+	splits = vtx_count("split_2m");
+	RACE(WRITES | INSIDE, 1, "run", EXPECT_TRUE(wait_passes(&self->m, _r, 2)));
+	/* Each vCPU may come to it once without having seen what the other did. */
+	EXPECT_GE(splits + RACERS, vtx_count("split_2m"));
 }
 
 TEST_HARNESS_MAIN
