@@ -3,13 +3,18 @@
 # The part of a client test that runs inside the VMX host.
 #
 # usage: in-vm.sh DEVICE seabios MACHINE... -- QEMU ARGS...
-#        in-vm.sh DEVICE linux|gdb -- QEMU ARGS...
+#        in-vm.sh DEVICE linux|gdb|shell -- QEMU ARGS...
+#        in-vm.sh DEVICE small -- PROGRAM...
 #
 #   seabios  each MACHINE must get as far as having no boot device
-#   linux    the guest's shell must run a command and power the machine off
+#   linux    the guest must find the rate of its TSC, its shell run a command
+#            and power the machine off
 #   gdb      a debugger must step, break and watch, and the guest still boot
+#   shell    the guest's console is the terminal's
+#   small    each PROGRAM must print 4
 #
-# DEVICE is made known as /dev/kvm, which QEMU 7.2 can't be told otherwise.
+# DEVICE is made known as /dev/kvm, which most programs can't be told otherwise.
+# Prints one line "ok WHAT" or "not ok WHAT" for each thing it tries.
 # exit status: 0 as it should be, 1 not
 set -eu
 
@@ -23,6 +28,8 @@ done
 shift
 [ "$device" = /dev/kvm ] || ln -sf "$device" /dev/kvm
 cd /tmp
+
+kernel_args="console=ttyS0 nokaslr cryptomgr.notests mitigations=off panic=-1"
 
 seconds() {
 	cut -d. -f1 /proc/uptime
@@ -42,37 +49,62 @@ seabios() {
 		-chardev file,id=log,path=bios.log \
 		-device isa-debugcon,iobase=0x402,chardev=log >qemu.log 2>&1 &
 	if await "No bootable device" bios.log $!; then
-		echo "ok: $machine: no bootable device, $(($(seconds) - start)) s"
+		echo "ok $machine: no bootable device, $(($(seconds) - start)) s"
 		kill $!
 		wait $! || true
 		rm -f bios.log
 	else
-		echo "not ok: $machine"
+		echo "not ok $machine: no bootable device"
 		cat bios.log qemu.log
 		exit 1
 	fi
 }
 
-linux() {
+# QEMU with the guest, its console in console.log, its keyboard in typed.
+start_guest() {
 	mkfifo typed
 	# Held open: QEMU must not see an end of file.
 	"$@" -display none -nic none -m 256 -no-reboot -serial stdio \
 		-kernel /vm/vmlinux -initrd /vm/initrd \
-		-append "console=ttyS0 nokaslr cryptomgr.notests mitigations=off panic=-1 $APPEND" \
-		<>typed >console.log 2>&1 &
+		-append "$kernel_args ${APPEND-}" <>typed >console.log 2>&1 &
 	qemu=$!
+	trap 'kill $qemu; wait $qemu || true' EXIT
+}
+
+# What the guest says of the TSC, in kHz, against what this kernel says: no
+# more than 1 in 200 apart.
+check_rate() {
+	here=$(sed -n 's/^cpu MHz[^0-9]*//p' /proc/cpuinfo | head -n 1 | tr -d .)
+	there=$(sed -n 's/.*tsc: Detected \([0-9.]*\) MHz.*/\1/p' console.log | tr -d .)
+	refined=$(sed -n 's/.*tsc: Refined .*: \([0-9.]*\) MHz.*/\1/p' console.log | tr -d .)
+	for rate in "$there" ${refined:-}; do
+		off=$(((${rate:-0} - here) * 200))
+		if [ ${off#-} -le "$here" ]; then
+			echo "ok the guest finds a TSC of $rate kHz, here it is $here"
+		else
+			echo "not ok the guest finds a TSC of $rate kHz, here it is $here"
+			exit 1
+		fi
+	done
+}
+
+linux() {
+	start=$(seconds)
+	start_guest "$@"
 	tail -n +1 -f console.log &
-	tail=$!
-	await "guest ready" console.log $qemu || exit 1
+	await "guest ready" console.log $qemu || { echo "not ok boot"; exit 1; }
+	echo "ok booted to its shell in $(($(seconds) - start)) s"
+	check_rate
 	# shellcheck disable=SC2016 # the guest's shell expands it
 	echo 'echo answer=$((6 * 7)); poweroff -f' >typed
 	wait $qemu
-	kill $tail
-	grep -q '^answer=42' console.log
-	echo "ok: the guest ran a command and powered off"
+	trap - EXIT
+	grep -q '^answer=42' console.log || { echo "not ok command"; exit 1; }
+	echo "ok ran a command and powered off"
 }
 
-# The kernel's first instruction in 64-bit mode is at 16M.
+# The kernel's first instruction in 64-bit mode is at 16M. Bochs reports a step
+# already when the instruction is met by an EPT violation, as the first one is.
 debug() {
 	cat >script <<-'END'
 		set pagination off
@@ -80,39 +112,73 @@ debug() {
 		set remotetimeout 100
 		set architecture i386:x86-64
 		target remote /tmp/gdb.sock
+		printf "reset at %x:%x\n", $cs, $rip
 		stepi
-		printf "stepped to %lx:%lx\n", $cs_base, $rip
-		stepi
-		printf "stepped to %lx:%lx\n", $cs_base, $rip
+		if $rip == 0xfff0
+			stepi
+		end
+		printf "stepped to %x:%x\n", $cs, $rip
 		hbreak *0x1000000
 		continue
-		printf "stopped at %lx\n", $rip
+		printf "hardware breakpoint at %x\n", $rip
 		stepi
-		printf "behind it %d bytes\n", $rip - 0x1000000
+		printf "stepped on by %d\n", $rip - 0x1000000
+		x/4i $rip
+		break *$_
+		set $want = $_
+		continue
+		printf "breakpoint off by %d\n", $rip - $want
 		delete
-		break *$rip
+		watch -l *(long *)($rsp - 8)
+		continue
+		printf "watchpoint at %x\n", $rip
 		delete
 		detach
 	END
-	mkfifo typed
-	"$@" -display none -nic none -m 256 -no-reboot -serial stdio -S \
-		-chardev socket,id=gdb,path=/tmp/gdb.sock,server=on,wait=off \
-		-gdb chardev:gdb -kernel /vm/vmlinux -initrd /vm/initrd \
-		-append "console=ttyS0 nokaslr cryptomgr.notests mitigations=off panic=-1 quiet" \
-		<>typed >console.log 2>&1 &
-	qemu=$!
-	trap 'kill $qemu' EXIT
-	sleep 3
+	start_guest "$@" -S -gdb chardev:gdb \
+		-chardev socket,id=gdb,path=/tmp/gdb.sock,server=on,wait=off
+	until [ -S gdb.sock ]; do
+		kill -0 $qemu
+		sleep 0.2
+	done
 	/vm/gdb -nx -batch -x script >gdb.log 2>&1 || true
 	cat gdb.log
-	grep -q '^stepped to ffff0000:e05b\|^stepped to f0000:e05b' gdb.log
-	grep -q '^stopped at 1000000' gdb.log
-	grep -q '^behind it [1-9]' gdb.log
-	await "guest ready" console.log $qemu || exit 1
+	while read -r line; do
+		grep -qx "$line" gdb.log || { echo "not ok gdb: $line"; exit 1; }
+		echo "ok gdb: $line"
+	done <<-'END'
+		reset at f000:fff0
+		stepped to f000:e05b
+		hardware breakpoint at 1000000
+		stepped on by [1-9]
+		breakpoint off by 0
+		Hardware watchpoint .*
+		New value = .*
+		watchpoint at 10000[0-9a-f][0-9a-f]
+	END
+	await "guest ready" console.log $qemu || { echo "not ok boot"; exit 1; }
 	echo 'poweroff -f' >typed
 	wait $qemu
 	trap - EXIT
-	echo "ok: gdb stepped and stopped the guest, which then booted"
+	echo "ok the guest then booted to its shell"
+}
+
+# SeaBIOS, too, writes to the serial port if there are no graphics.
+shell() {
+	exec "$@" -M graphics=off -display none -nic none -m 256 -no-reboot \
+		-serial mon:stdio -kernel /vm/vmlinux -initrd /vm/initrd \
+		-append "$kernel_args ${APPEND-}"
+}
+
+small() {
+	for program in "$@"; do
+		if [ "$($program)" = 4 ]; then
+			echo "ok $program prints 4"
+		else
+			echo "not ok $program prints 4"
+			exit 1
+		fi
+	done
 }
 
 case $what in
@@ -121,11 +187,11 @@ seabios)
 		seabios "$@"
 	done
 	;;
-gdb)
-	debug "$@"
+linux | shell | small)
+	$what "$@"
 	;;
-linux)
-	APPEND=${APPEND:-}
-	linux "$@"
+gdb)
+	APPEND=quiet
+	debug "$@"
 	;;
 esac

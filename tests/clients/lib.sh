@@ -9,10 +9,7 @@ clients=$top/tests/clients
 guest=$top/build/clients
 device=${VTX_DEV:-/dev/vtx}
 
-die() {
-	echo "$*" >&2
-	exit 1
-}
+"$top/scripts/install-deps" clients
 
 # Options of run-vm for a QEMU binary, its firmware and the guest; $1 is where
 # its data files are, on this machine, and must be in the same place in there.
@@ -27,15 +24,16 @@ qemu_files() {
 	done
 }
 
-# in_vm ARGS...: in-vm.sh with DEVICE and ARGS
+# in_vm ARGS...: in-vm.sh with DEVICE and ARGS, on the terminal if $interactive
 in_vm() {
 	local load=()
 	[ "$device" != /dev/kvm ] || load=(-k kvm_intel --no-load)
-	MEM=${MEM:-2048} TIMEOUT=${TIMEOUT:-400} "$top/scripts/run-vm" \
-		"${load[@]}" "${files[@]}" sh /vm/in-vm.sh "$device" "$@"
+	MEM=${MEM:-2048} TIMEOUT=${TIMEOUT:-900} "$top/scripts/run-vm" \
+		${interactive:+"$interactive"} "${load[@]}" "${files[@]}" \
+		sh /vm/in-vm.sh "$device" "$@"
 }
 
 guest_files() {
-	[ -s "$guest/vmlinux" ] || "$clients/make-guest" "$guest"
+	"$clients/make-guest" "$guest"
 	files+=(-f "$guest/vmlinux:/vm/vmlinux" -f "$guest/initrd:/vm/initrd")
 }

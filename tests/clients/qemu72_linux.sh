@@ -4,7 +4,7 @@
 # command and powers off.
 #
 # usage: tests/clients/qemu72_linux.sh [-h] [QEMU ARGS...]
-# needs: Debian packages qemu-system-x86 and seabios; vtx.ko built
+# needs: vtx.ko built; what scripts/install-deps clients installs
 # exit status: 0 passed, 1 failed
 set -euo pipefail
 # shellcheck source=tests/clients/lib.sh
@@ -14,8 +14,7 @@ case ${1:-} in
 -h | --help) sed -n '3,/^set/s/^# \{0,1\}//p' "$0"; exit ;;
 esac
 
-qemu=$(command -v qemu-system-x86_64) || die "no qemu-system-x86_64: apt-get install qemu-system-x86"
-qemu_files "$qemu" /usr/share/qemu
+qemu_files /usr/bin/qemu-system-x86_64 /usr/share/qemu
 guest_files
 in_vm linux -- /vm/qemu -M pc -accel kvm,kernel-irqchip=off -cpu qemu64 \
 	-L /usr/share/qemu "$@"

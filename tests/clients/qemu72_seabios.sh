@@ -3,7 +3,7 @@
 # QEMU 7.2 of Debian 12: SeaBIOS to "No bootable device" on three machine types.
 #
 # usage: tests/clients/qemu72_seabios.sh [-h] [MACHINE...]
-# needs: Debian packages qemu-system-x86 and seabios; vtx.ko built
+# needs: vtx.ko built; what scripts/install-deps clients installs
 # exit status: 0 passed, 1 failed
 set -euo pipefail
 # shellcheck source=tests/clients/lib.sh
@@ -14,6 +14,5 @@ case ${1:-} in
 esac
 [ $# -gt 0 ] || set -- pc q35 isapc
 
-qemu=$(command -v qemu-system-x86_64) || die "no qemu-system-x86_64: apt-get install qemu-system-x86"
-qemu_files "$qemu" /usr/share/qemu
+qemu_files /usr/bin/qemu-system-x86_64 /usr/share/qemu
 in_vm seabios "$@" -- /vm/qemu -accel kvm,kernel-irqchip=off -L /usr/share/qemu
