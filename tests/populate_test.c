@@ -236,6 +236,7 @@ static void *change_other_memory(void *arg)
 TEST_F(populate, goes_on_while_other_memory_changes)
 {
 	long before = vtx_count("raced"), lost;
+	struct cost c;
 	pthread_t thread;
 	void *result;
 
@@ -245,7 +246,8 @@ TEST_F(populate, goes_on_while_other_memory_changes)
 	ASSERT_EQ(0, pthread_create(&thread, NULL, change_other_memory, NULL));
 	while (changes < 2)
 		usleep(1000);
-	touch_twice(_metadata, &self->m, MADV_NOHUGEPAGE, "4K beside changes");
+	c = touch_twice(&self->m, MADV_NOHUGEPAGE);
+	LOG_COST("4K beside changes", c);
 	stop_changes = true;
 	pthread_join(thread, &result);
 	ASSERT_EQ(NULL, result);
