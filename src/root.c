@@ -177,8 +177,8 @@ out_cr4:
 	return -EIO;
 }
 
-/* On the CPU, IRQs off; @crash: in an NMI, the machine is going down. */
-static void cpu_off(bool crash)
+/* On the CPU, IRQs off. */
+static void cpu_off(void)
 {
 	struct root_cpu *rc = this_cpu_ptr(&root_cpu);
 
@@ -189,8 +189,6 @@ static void cpu_off(bool crash)
 	root_ops->before_off();
 	WARN_ON_ONCE(vmxoff());
 	cr4_clear_bits(X86_CR4_VMXE);
-	if (crash)
-		return;
 	vtx_pt_handle_vmx(0);
 	root_ops->after_off(smp_processor_id());
 }
@@ -211,14 +209,14 @@ static int take_offline(unsigned int cpu)
 	unsigned long flags;
 
 	local_irq_save(flags);
-	cpu_off(false);
+	cpu_off();
 	local_irq_restore(flags);
 	return 0;
 }
 
 static void cpu_off_ipi(void *unused)
 {
-	cpu_off(false);
+	cpu_off();
 }
 
 static void root_shutdown(void)
@@ -238,7 +236,7 @@ static struct notifier_block reboot_nb = { .notifier_call = root_reboot };
 /* syscore suspend and resume run on one CPU with IRQs off. */
 static int root_suspend(void)
 {
-	cpu_off(false);
+	cpu_off();
 	tsc_at_suspend = rdtsc();
 	return 0;
 }
@@ -260,9 +258,19 @@ static struct syscore_ops root_syscore = {
 	.shutdown = root_shutdown,
 };
 
+/*
+ * The machine is going down, and this may be an NMI in the middle of cpu_on() or
+ * cpu_off(), where the flag is not the truth. CR4.VMXE covers all of VMX operation;
+ * VMXOFF outside of it faults, to no harm.
+ */
 static void root_crash(void)
 {
-	cpu_off(true);
+	if (!(__read_cr4() & X86_CR4_VMXE))
+		return;
+	WRITE_ONCE(this_cpu_ptr(&root_cpu)->on, false);
+	root_ops->before_off();
+	vmxoff();
+	cr4_clear_bits(X86_CR4_VMXE);
 }
 
 /* Presence, not use: kvm_intel owns the only crash slot and may VMXON any time. */
