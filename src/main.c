@@ -38,7 +38,7 @@ MODULE_PARM_DESC(vpid, "give each vCPU a VPID where the CPU can (default Y)");
 
 static unsigned int vpid_ids = VTX_VPID_MAX;
 module_param(vpid_ids, uint, 0444);
-MODULE_PARM_DESC(vpid_ids, "VPIDs in the pool, for tests (default 65535)");
+MODULE_PARM_DESC(vpid_ids, "VPIDs in the pool, for tests; 0: off (default 65535)");
 
 module_param_cb(vpid_policy, &vtx_tlb_policy_ops, NULL, 0644);
 MODULE_PARM_DESC(vpid_policy, "when to flush: single (default), all, always, off");
@@ -74,8 +74,8 @@ static const char *type_name(unsigned int type)
 	return type == 1 ? "single-context" : "all-context";
 }
 
-/* The one line that a user of the machine reads. */
-static void report(void)
+/* The one line that a user of the machine reads; @no_vpid: why there are none. */
+static void report(const char *no_vpid)
 {
 	const struct vtx_tlb_caps *t = &vtx_tlb_caps;
 
@@ -85,15 +85,31 @@ static void report(void)
 		"not supported by this CPU",
 		!t->vpid ? "off" : "on (INVVPID ",
 		t->vpid ? type_name(t->invvpid_type) : "",
-		t->vpid ? ")" : vpid ? ": not supported by this CPU" : ": vpid=0");
+		t->vpid ? ")" : no_vpid);
 	if (t->invept_type != VMX_EPT_EXTENT_CONTEXT)
 		pr_info("fallback: no single-context INVEPT, all-context is used\n");
 	if (t->vpid && t->invvpid_type != VMX_VPID_EXTENT_SINGLE_CONTEXT)
 		pr_info("fallback: no single-context INVVPID, all-context is used\n");
 }
 
+static int __init setup_tlb(void)
+{
+	bool ctl = vtx_caps.cpu2 & SECONDARY_EXEC_ENABLE_VPID;
+	int r;
+
+	if (vpid_ids > VTX_VPID_MAX) {
+		pr_err("refused: vpid_ids=%u: a VPID has 16 bits, %u is the most\n",
+		       vpid_ids, VTX_VPID_MAX);
+		return -EINVAL;
+	}
+	r = vtx_tlb_setup(vtx_caps.ept_vpid, ctl && vpid && vpid_ids);
+	return r ? r : vtx_vpid_setup(vtx_tlb_caps.vpid ? vpid_ids : 0);
+}
+
 static int __init vtx_init(void)
 {
+	const char *no_vpid = !vpid ? ": vpid=0" : !vpid_ids ? ": vpid_ids=0" :
+			      ": not supported by this CPU";
 	int r;
 
 	r = vtx_caps_vmx_usable();
@@ -103,11 +119,7 @@ static int __init vtx_init(void)
 		return r;
 	ept_ad = ept_ad && (vtx_caps.ept_vpid & VMX_EPT_AD_BIT);
 	vtx_ept_ad = ept_ad;
-	r = vtx_tlb_setup(vtx_caps.ept_vpid,
-			  vpid && (vtx_caps.cpu2 & SECONDARY_EXEC_ENABLE_VPID));
-	if (r)
-		return r;
-	r = vtx_vpid_setup(vtx_tlb_caps.vpid ? vpid_ids : 0);
+	r = setup_tlb();
 	if (r)
 		return r;
 	r = vtx_host_setup();
@@ -128,7 +140,7 @@ static int __init vtx_init(void)
 	r = vtx_dev_register();
 	if (r)
 		goto out_root;
-	report();
+	report(no_vpid);
 	return 0;
 
 out_root:

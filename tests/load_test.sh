@@ -98,10 +98,31 @@ load_is_told_in_one_line()
 	[ "$lines" = 1 ] && case $line in *EPT*unrestricted*VPID*) true ;; *) false ;; esac
 }
 
+# off_with PARAMETER: VPIDs are off, and the log says that it is the reason
+off_with()
+{
+	rmmod vtx && mark && load "$1" && [ "$(cat $parameters/vpid)" = N ] &&
+		log_since_mark | grep -q "VPID off: $1\$" && machine_works &&
+		rmmod vtx && load
+}
+
 vpid_0_turns_vpids_off()
 {
-	rmmod vtx && load vpid=0 && [ "$(cat $parameters/vpid)" = N ] && machine_works &&
-		rmmod vtx && load
+	off_with vpid=0
+}
+
+vpid_ids_0_turns_vpids_off()
+{
+	off_with vpid_ids=0
+}
+
+vpid_ids_beyond_16_bits_are_refused()
+{
+	rmmod vtx && mark || return 1
+	if load vpid_ids=65536; then
+		return 1
+	fi
+	! loaded && log_since_mark | grep -q ' vtx: refused: vpid_ids=65536' && load
 }
 
 unknown_value_is_refused()
@@ -222,6 +243,8 @@ check module_parameters_cannot_be_written parameters_cannot_be_written
 vpid=Y
 check module_load_is_told_in_one_line load_is_told_in_one_line
 check module_vpid_0_turns_vpids_off vpid_0_turns_vpids_off
+check module_vpid_ids_0_turns_vpids_off vpid_ids_0_turns_vpids_off
+check module_vpid_ids_beyond_16_bits_are_refused vpid_ids_beyond_16_bits_are_refused
 check module_unknown_value_is_refused unknown_value_is_refused
 check module_second_load_fails second_load_fails
 check module_open_device_keeps_it_loaded open_device_keeps_it_loaded
