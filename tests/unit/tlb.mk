@@ -24,6 +24,8 @@ TLB_DEPS	:= $(wildcard tlb_*.[ch] smp/*.h smp/*/*.h) tlb.mk \
 		   $(SRC)/../include/uapi/vtx.h
 TO_STATE	:= objcopy --rename-section .bss=vtx_state,alloc,load,data,contents \
 			   --rename-section .data=vtx_state,alloc,load,data,contents
+# For tlb_steps.c, which tells states apart.
+$(OUT)/vpid.o $(OUT)/race-vpid.o: TO_STATE += --globalize-symbol=vpid_next
 WORLD		:= $(OUT)/tlb_world.o $(OUT)/tlb_steps.o $(OUT)/tlb_hw.o $(OUT)/tlb.o $(OUT)/vpid.o
 
 $(OUT)/%.o: $(SRC)/%.c $(TLB_DEPS)
@@ -47,7 +49,7 @@ $(OUT)/race-%.o: %.c $(TLB_DEPS)
 $(OUT)/tlb_exhaustive_test: $(OUT)/tlb_exhaustive_test.o $(WORLD)
 $(OUT)/tlb_random_test: $(OUT)/tlb_random_test.o $(OUT)/tlb_walk.o $(WORLD)
 $(OUT)/tlb_caps_test: $(OUT)/tlb_caps_test.o $(OUT)/tlb_walk.o $(WORLD)
-$(OUT)/tlb_race_test: $(OUT)/race-tlb_race_test.o $(OUT)/race-tlb_hw.o $(OUT)/race-tlb.o \
+$(OUT)/tlb_race_test: $(OUT)/race-tlb_race_test.o $(OUT)/race-tlb_race.o $(OUT)/race-tlb_hw.o $(OUT)/race-tlb.o \
 		      $(OUT)/race-vpid.o
 $(filter-out %/tlb_asan_test,$(TLB_PROGRAMS:%=$(OUT)/%)):
 	$(CC) -no-pie -o $@ $^

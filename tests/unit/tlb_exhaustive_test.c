@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * All schedules of a small world, to a depth: 2 CPUs, 3 vCPUs of 2 VMs that
- * share 2 EPT roots and 1 or 2 VPIDs. Every order of the steps of tlb_world.h
- * is tried; one that reaches a state already explored at least as deep from
- * there is cut off.
+ * share 2 EPT roots and 1 or 2 VPIDs; then with 2 PCIDs and pages that come and
+ * go. Every order of the steps of tlb_world.h is tried; one that reaches a state
+ * already explored at least as deep from there is cut off.
  *
- * Usage: tlb_exhaustive_test [DEPTH [VPIDS]]
+ * Usage: tlb_exhaustive_test [-t] [DEPTH [WORLD]]
+ *
+ * -t: judge by translations alone, see tlb_world.h. WORLD: 1 to 3, default all.
  */
 #include "tlb_world.h"
 
@@ -19,7 +21,7 @@ static char *level[MAX_DEPTH];	/* snapshots */
 static u64 *table;		/* hash of a state, its low 5 bits: steps left there */
 static u64 steps, states;
 static bool table_full;
-static int tests;
+static int tests, only;
 
 void print_history(void)
 {
@@ -72,8 +74,11 @@ static void explore(int left)
 	}
 }
 
-static void run(const char *name, int depth, const struct config *cfg, const void *fresh)
+static void run(int number, const char *name, int depth, const struct config *cfg,
+		const void *fresh)
 {
+	if (only && only != number)
+		return;
 	free(table);
 	table = calloc(1ul << TABLE_BITS, sizeof(*table));
 	steps = states = path_len = 0;
@@ -92,9 +97,15 @@ int main(int argc, char **argv)
 		.vm_of = { 0, 0, 1 }, .roots = 2, .versions = 2,
 		.cap = HW_CAP_ALL, .vpid_ctl = true,
 	};
-	int depth = argc > 1 ? atoi(argv[1]) : 10, i;
+	int depth, i;
 	char *fresh = malloc(snapshot_size());
 
+	if (argc > 1 && !strcmp(argv[1], "-t")) {
+		bookkeeping = false;
+		argc--, argv++;
+	}
+	depth = argc > 1 ? atoi(argv[1]) : 10;
+	only = argc > 2 ? atoi(argv[2]) : 0;
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	for (i = 0; i < MAX_DEPTH; i++)
 		level[i] = malloc(snapshot_size());
@@ -102,12 +113,17 @@ int main(int argc, char **argv)
 		depth = MAX_DEPTH - 1;
 	snapshot_save(fresh);
 
-	run("2 CPUs, 3 vCPUs, 2 VPIDs", depth, &cfg, fresh);
+	run(1, "2 CPUs, 3 vCPUs, 2 VPIDs", depth, &cfg, fresh);
 	cfg.ids = 1;
 	cfg.vms = 1;
 	cfg.roots = 1;
 	cfg.vcpus = 2;
-	run("2 CPUs, 2 vCPUs, 1 VPID", depth + 2, &cfg, fresh);
-	printf("1..2\n");
+	run(2, "2 CPUs, 2 vCPUs, 1 VPID", depth + 2, &cfg, fresh);
+	cfg.ids = 2;
+	cfg.las = 2;
+	cfg.pcids = 2;
+	cfg.remap = true;
+	run(3, "2 CPUs, 2 vCPUs, 2 PCIDs, pages come and go", depth - 1, &cfg, fresh);
+	printf("1..%d\n", tests);
 	return 0;
 }

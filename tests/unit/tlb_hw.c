@@ -178,14 +178,20 @@ static bool of_any_root(const struct hw_entry *e, const struct hw_entry *key)
 	return e->kind != HW_LINEAR;
 }
 
-static bool of_pcid(const struct hw_entry *e, const struct hw_entry *key)
+static bool of_vpid_not_global(const struct hw_entry *e, const struct hw_entry *key)
 {
-	return of_vpid(e, key) && e->pcid == key->pcid;
+	return of_vpid(e, key) && !e->global;
 }
 
+static bool of_pcid(const struct hw_entry *e, const struct hw_entry *key)
+{
+	return of_vpid_not_global(e, key) && e->pcid == key->pcid;
+}
+
+/* A global entry serves all PCIDs, and goes whatever the current one is. */
 static bool of_page(const struct hw_entry *e, const struct hw_entry *key)
 {
-	return of_pcid(e, key) && e->addr == key->addr;
+	return of_vpid(e, key) && e->addr == key->addr && (e->global || e->pcid == key->pcid);
 }
 
 static bool of_gpa(const struct hw_entry *e, const struct hw_entry *key)
@@ -254,6 +260,8 @@ int vtx_root_invvpid(unsigned long type, u16 vpid, u64 gla)
 		hw_drop(machine_cpu, of_vpid, (struct hw_entry){ .vpid = vpid });
 	else if (type == 2)
 		hw_drop(machine_cpu, of_any_vpid, (struct hw_entry){ });
+	else if (type == 3)
+		hw_drop(machine_cpu, of_vpid_not_global, (struct hw_entry){ .vpid = vpid });
 	else
 		violation("V7", "INVVPID type %lu is no use here", type);
 	return 0;

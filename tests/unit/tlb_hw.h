@@ -30,10 +30,13 @@ extern char __start_vtx_state[], __stop_vtx_state[];
 
 enum hw_kind { HW_LINEAR, HW_GPHYS, HW_COMBINED };
 
-/* addr is a gpa in guest-physical mappings, else a linear address. */
+/*
+ * addr is a gpa in guest-physical mappings, else a linear address; global: its page
+ * is, so that MOV to CR3 and INVVPID of the type that retains globals leave it.
+ */
 struct hw_entry {
 	u8 kind, vpid, pcid, root;
-	u8 addr, page, writable, pad;
+	u8 addr, page, writable, global;
 };
 
 struct hw_cpu {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The world of tlb_world.h as a space of states: which steps a state has, what
- * tells two states apart, snapshots.
+ * tells two states apart, snapshots, and what the module counts and lists.
  */
 #include "tlb_world.h"
 
@@ -59,13 +59,14 @@ bool world_enabled(struct op op)
 	case OP_EPT_MOVE:
 		return vm->live && ept->present;
 	case OP_EPT_UNMAP:
-		return w.cfg.extras && vm->live && ept->present;
+		return (w.cfg.extras || w.cfg.remap) && vm->live && ept->present;
 	case OP_EPT_MAP:
-		return w.cfg.extras && vm->live && !ept->present;
+		return (w.cfg.extras || w.cfg.remap) && vm->live && !ept->present;
 	case OP_EPT_PROTECT:
 		return vm->live && ept->present && ept->writable;
 	case OP_EPT_UNPROTECT:
-		return w.cfg.extras && vm->live && ept->present && !ept->writable;
+		return (w.cfg.extras || w.cfg.remap) && vm->live && ept->present &&
+		       !ept->writable;
 	case OP_CPU_OFF:
 		return hw.cpu[op.a].vmx;
 	case OP_CPU_ON:
@@ -116,17 +117,25 @@ static u64 mix(u64 h, u64 x)
 	return h ^ h >> 29;
 }
 
-/* A name for all that can make a difference from here on. */
+/* vpid.c's, made visible by the Makefile. */
+extern unsigned int vpid_next __attribute__((weak));
+
+/* A name for all that can make a difference from here on, without extras. */
 u64 world_hash(void)
 {
-	u64 h = 1, sum, word;
+	u64 h = 1, sum, word = 0;
 	struct vtx_vpid_stats pool;
 	int i, j, cpu;
+
+	if (!&vpid_next)
+		violation("MODEL", "no vpid_next to tell states apart by");
 
 	for (i = 0; i < w.cfg.vms; i++) {
 		const struct world_vm *vm = &w.vm[i];
 
-		h = mix(h, vm->live << 8 | vm->root << 4 | vm->version[0]);
+		h = mix(h, vm->live << 8 | vm->root << 4);
+		for (j = 0; j < w.cfg.gpas; j++)
+			h = mix(h, vm->version[j]);
 		if (!vm->live)
 			continue;
 		for (cpu = 0; cpu < w.cfg.cpus; cpu++)
@@ -143,11 +152,12 @@ u64 world_hash(void)
 		h = mix(h, v->live);
 		if (!v->live)
 			continue;
-		memcpy(&word, v->pt, sizeof(v->pt) < 8 ? sizeof(v->pt) : 8);
+		_Static_assert(sizeof(v->pt) <= sizeof(word), "");
+		memcpy(&word, v->pt, sizeof(v->pt));
 		h = mix(h, word);
 		h = mix(h, v->tlb.vpid << 16 | (v->on + 1) << 8 |
 			   (v->tlb.request.counter != v->tlb.served));
-		h = mix(h, v->tlb.visited->bits << 16 | (v->tlb.last_cpu + 1) << 4 | v->pcid);
+		h = mix(h, v->tlb.visited->bits << 16 | (u8)v->tlb.last_cpu << 8 | v->pcid);
 	}
 	for (cpu = 0; cpu < w.cfg.cpus; cpu++) {
 		const struct hw_cpu *c = &hw.cpu[cpu];
@@ -160,7 +170,7 @@ u64 world_hash(void)
 		h = mix(h, sum);
 	}
 	vtx_vpid_stats(&pool);
-	return mix(mix(h, pool.in_use), w.root_next);
+	return mix(mix(mix(h, pool.in_use), vpid_next), w.root_next);
 }
 
 /* What the module counted is what the hardware did. */
@@ -182,6 +192,60 @@ void world_check_counters(void)
 				  row[i].insn, row[i].type, (unsigned long long)n,
 				  (unsigned long long)hw.executed[row[i].insn][row[i].type]);
 	}
+}
+
+/* struct vtx_tlb_counters is an array of numbers. */
+void world_add_counters(struct vtx_tlb_counters *sum, const struct vtx_tlb_counters *count)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(*sum) / sizeof(atomic64_t); i++)
+		((atomic64_t *)sum)[i].counter += ((const atomic64_t *)count)[i].counter;
+}
+
+static void count_live(struct vtx_tlb_vm *vm, struct vtx_tlb_vcpu *vcpu, void *data)
+{
+	bool live = false;
+	int i;
+
+	for (i = 0; i < W_VMS && !vcpu; i++)
+		live |= vm == &w.vm[i].tlb && w.vm[i].live;
+	for (i = 0; i < W_VCPUS && vcpu; i++)
+		live |= vcpu == &w.vcpu[i].tlb && w.vcpu[i].live && vcpu->vm == vm;
+	if (!live)
+		violation("REGISTRY", "lists who is gone");
+	++*(int *)data;
+}
+
+/* Whoever asks for all VMs and vCPUs gets each once. */
+void world_check_registry(void)
+{
+	int listed = 0, live = 0, i;
+
+	while (vtx_tlb_nth(listed, count_live, &listed))
+		;
+	for (i = 0; i < W_VMS; i++)
+		live += w.vm[i].live;
+	for (i = 0; i < W_VCPUS; i++)
+		live += w.vcpu[i].live;
+	if (listed != live)
+		violation("REGISTRY", "lists %d VMs and vCPUs of %d", listed, live);
+}
+
+/* What a VM counts is what its vCPUs do, but for what it does as a whole. */
+void world_check_vm(int id)
+{
+	const struct world_vm *vm = &w.vm[id];
+	struct vtx_tlb_counters sum = vm->gone;
+	int i;
+
+	for (i = 0; i < w.cfg.vcpus; i++)
+		if (w.vcpu[i].live && w.cfg.vm_of[i] == id)
+			world_add_counters(&sum, &w.vcpu[i].tlb.count);
+	sum.event[VTX_TLB_EPT_CHANGES] = vm->tlb.count.event[VTX_TLB_EPT_CHANGES];
+	sum.event[VTX_TLB_KICKS] = vm->tlb.count.event[VTX_TLB_KICKS];
+	if (memcmp(&sum, &vm->tlb.count, sizeof(sum)))
+		violation("COUNT", "VM %d counts something else than its vCPUs", id);
 }
 
 const char *world_op_name(struct op op, char *buf, size_t size)

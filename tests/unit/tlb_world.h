@@ -47,7 +47,8 @@ struct config {
 	int versions;		/* different pages behind a gpa, over time */
 	u64 cap;
 	bool vpid_ctl;
-	bool extras;		/* policies, reload, failures, EPT map/unprotect */
+	bool remap;		/* EPT entries are unmapped, mapped, unprotected */
+	bool extras;		/* policies, reload, failures, and @remap of all gpas */
 };
 
 struct world_ept {
@@ -93,16 +94,30 @@ struct world {
 
 extern struct world w;
 
+/*
+ * False: judge by what vCPUs could see alone, and by who is given a VPID whose
+ * translations are around, not by what the rules would have asked for.
+ */
+extern bool bookkeeping;
+
 void world_init(const struct config *cfg);
 bool world_enabled(struct op op);
 void world_do(struct op op);
 int world_ops(struct op *ops, int max);
 u64 world_hash(void);
+void world_add_counters(struct vtx_tlb_counters *sum, const struct vtx_tlb_counters *count);
+void world_check_vm(int id);
+void world_check_registry(void);
 void world_check_counters(void);
 const char *world_op_name(struct op op, char *buf, size_t size);
 
 /* tlb_walk.c: @steps steps by dice, the last ones of which are printed on failure. */
 void world_walk(const struct config *cfg, long steps, u64 seed);
+/*
+ * How often each kind of step was done in all walks, reloads after entries, and
+ * failures: of INVEPT and of INVVPID at an entry, of a teardown.
+ */
+extern long walk_done[OP_KINDS], walk_reloads, walk_failures[3];
 
 /* Snapshots of everything that steps change. */
 size_t snapshot_size(void);
