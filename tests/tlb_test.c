@@ -159,6 +159,7 @@ TEST_F(tlb, part_of_a_large_page_dropped_is_taken)
 	long size = 0;
 	char line[128];
 
+	write_file("/sys/kernel/mm/transparent_hugepage/enabled", "madvise");
 	map_at(self->mem, SIZE, MAP_FIXED, -1);
 	madvise(self->mem, SIZE, MADV_HUGEPAGE);
 	memset(self->mem, 7, SIZE);
@@ -336,6 +337,63 @@ TEST_F(tlb, tool_shows_a_process_whose_vcpu_runs)
 	EXPECT_NE(NULL, strstr(out, "vtx-vcpu:0"));
 	EXPECT_NE(NULL, strstr(out, "create"))
 		TH_LOG("%s", out);
+}
+
+TEST_F(tlb, report_errors)
+{
+	struct vtx_report r = { .size = 8, .addr = 8 };
+
+	const int fds[] = { self->m.dev, self->m.fd, self->m.cpu };
+
+	for (int i = 0; i < 3; i++) {
+		int fd = fds[i];
+
+		EXPECT_ERRNO(EFAULT, ioctl(fd, VTX_GET_INFO, NULL));
+		r = (struct vtx_report){ .size = 8, .addr = 8 };
+		EXPECT_ERRNO(EFAULT, ioctl(fd, VTX_GET_INFO, &r));
+		EXPECT_ERRNO(EFAULT, ioctl(fd, VTX_GET_TLB_STATS, &r));
+		r = (struct vtx_report){ .size = 0, .addr = (uintptr_t)&r };
+		EXPECT_ERRNO(EINVAL, ioctl(fd, VTX_GET_INFO, &r));
+		r = (struct vtx_report){ .size = 8, .pad = 1, .addr = (uintptr_t)&r };
+		EXPECT_ERRNO(EINVAL, ioctl(fd, VTX_GET_TLB_STATS, &r));
+		EXPECT_ERRNO(ENOTTY, ioctl(fd, _IOWR('V', 0xe2, struct vtx_report), &r));
+	}
+}
+
+TEST_F(tlb, report_fits_any_buffer)
+{
+	struct { struct vtx_info info; uint8_t more[16]; } big;
+	struct vtx_info small = { .policy = 99 }, all = info(self->m.cpu);
+	struct vtx_report r = { .size = 4, .addr = (uintptr_t)&small };
+
+	ASSERT_EQ(0, ioctl(self->m.cpu, VTX_GET_INFO, &r));
+	EXPECT_EQ(sizeof(struct vtx_info), r.size);
+	EXPECT_EQ(all.flags, small.flags);
+	EXPECT_EQ(99, small.policy);
+
+	memset(&big, 0xff, sizeof(big));
+	r = (struct vtx_report){ .size = sizeof(big), .addr = (uintptr_t)&big };
+	ASSERT_EQ(0, ioctl(self->m.cpu, VTX_GET_INFO, &r));
+	EXPECT_EQ(sizeof(struct vtx_info), r.size);
+	EXPECT_EQ(0, memcmp(&all, &big.info, sizeof(all)));
+	for (size_t i = 0; i < sizeof(big.more); i++)
+		EXPECT_EQ(0, big.more[i]);
+}
+
+TEST_F(tlb, info_agrees_with_the_parameter)
+{
+	struct vtx_info i = info(self->m.dev);
+	char on = 0;
+	int fd = open("/sys/module/vtx/parameters/vpid", O_RDONLY);
+
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(1, read(fd, &on, 1));
+	close(fd);
+	EXPECT_EQ(on == 'Y', !!(i.flags & VTX_INFO_VPID));
+	EXPECT_EQ(on == 'Y', i.vpids != 0);
+	EXPECT_EQ(on == 'Y', i.invvpid_type != 0);
+	EXPECT_LE(1, i.invept_type);
+	EXPECT_GE(2, i.invept_type);
 }
 
 TEST_HARNESS_MAIN

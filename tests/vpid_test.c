@@ -6,7 +6,9 @@
  * keeps translations over VM exits can show a missing flush that way.
  *
  * Tests of exhaustion need a small pool: vpid_pool_test.sh loads the module
- * with one. STORM= sets the number of vCPU lives of the leak test.
+ * with one. The leak test has LIVES vCPU lives, which is what an emulator does in
+ * half a minute; counters are exact, so a leak in one of them shows. On hardware,
+ * and once in a while, STORM=200000 takes each id of the pool three times.
  */
 #include <sys/mount.h>
 
@@ -17,6 +19,7 @@
 #define set_policy(policy) put_text("/sys/module/vtx/parameters/vpid_policy", policy)
 #define TRACING	"/sys/kernel/tracing"
 #define SMALL_POOL	8
+#define LIVES		20000
 
 /* The guest's entry that maps @la. */
 static uint64_t *pte(struct vm *vm, uint64_t la)
@@ -191,7 +194,7 @@ TEST_F(vpid, cr0_and_cr4_set_by_the_guest_cost_one_invvpid)
 			vm_start(&self->m, MODE_LONG, vpid_cr4_64);
 		else
 			vm_start(&self->m, MODE_LONG, vpid_cr0_64);
-		/* State that the VMM set is flushed for with the first entry. */
+		/* The guest has done nothing yet; what the VMM set is flushed for. */
 		ASSERT_EXIT(KVM_EXIT_IO, &self->m);
 		before = stats(self->m.cpu);
 		for (int i = 1; i <= 3; i++) {
@@ -539,9 +542,10 @@ TEST_F(vpid, exhausted_pool_gives_vcpus_without_vpid_and_recovers)
 	EXPECT_EQ(1, s.vpids_in_use);
 }
 
-TEST_F(vpid, many_lives_leak_no_id)
+/* VMs that come and go; one in ten has entered, and is flushed for when it goes. */
+TEST_F_TIMEOUT(vpid, many_lives_leak_no_id, 900)
 {
-	long lives = getenv("STORM") ? atol(getenv("STORM")) : 2000;
+	long lives = getenv("STORM") ? atol(getenv("STORM")) : LIVES, ran = 0;
 	struct vtx_tlb_stats before = stats(self->m.dev), s;
 
 	for (long i = 0; i < lives; i++) {
@@ -550,70 +554,20 @@ TEST_F(vpid, many_lives_leak_no_id)
 		ASSERT_LE(0, vm);
 		cpu = ioctl(vm, KVM_CREATE_VCPU, 0);
 		ASSERT_LE(0, cpu);
+		if (i % 10 == 0) {
+			/* Into nothing: there is no memory. It has entered all the same. */
+			ASSERT_EQ(0, ioctl(cpu, KVM_RUN, 0));
+			ran += info(cpu).vpid != 0;
+		}
 		close(i & 1 ? vm : cpu);
 		close(i & 1 ? cpu : vm);
 	}
-	s = stats(self->m.dev);
-	EXPECT_EQ(before.vpids_in_use, s.vpids_in_use);
-	/* None of them ran, so none had anything to flush. */
-	EXPECT_EQ(flushes(&before), flushes(&s));
-}
-
-TEST_F(vpid, report_errors)
-{
-	struct vtx_report r = { .size = 8, .addr = 8 };
-
-	const int fds[] = { self->m.dev, self->m.fd, self->m.cpu };
-
-	for (int i = 0; i < 3; i++) {
-		int fd = fds[i];
-
-		EXPECT_ERRNO(EFAULT, ioctl(fd, VTX_GET_INFO, NULL));
-		r = (struct vtx_report){ .size = 8, .addr = 8 };
-		EXPECT_ERRNO(EFAULT, ioctl(fd, VTX_GET_INFO, &r));
-		EXPECT_ERRNO(EFAULT, ioctl(fd, VTX_GET_TLB_STATS, &r));
-		r = (struct vtx_report){ .size = 0, .addr = (uintptr_t)&r };
-		EXPECT_ERRNO(EINVAL, ioctl(fd, VTX_GET_INFO, &r));
-		r = (struct vtx_report){ .size = 8, .pad = 1, .addr = (uintptr_t)&r };
-		EXPECT_ERRNO(EINVAL, ioctl(fd, VTX_GET_TLB_STATS, &r));
-		EXPECT_ERRNO(ENOTTY, ioctl(fd, _IOWR('V', 0xe2, struct vtx_report), &r));
-	}
-}
-
-TEST_F(vpid, report_fits_any_buffer)
-{
-	struct { struct vtx_info info; uint8_t more[16]; } big;
-	struct vtx_info small = { .policy = 99 }, all = info(self->m.cpu);
-	struct vtx_report r = { .size = 4, .addr = (uintptr_t)&small };
-
-	ASSERT_EQ(0, ioctl(self->m.cpu, VTX_GET_INFO, &r));
-	EXPECT_EQ(sizeof(struct vtx_info), r.size);
-	EXPECT_EQ(all.flags, small.flags);
-	EXPECT_EQ(99, small.policy);
-
-	memset(&big, 0xff, sizeof(big));
-	r = (struct vtx_report){ .size = sizeof(big), .addr = (uintptr_t)&big };
-	ASSERT_EQ(0, ioctl(self->m.cpu, VTX_GET_INFO, &r));
-	EXPECT_EQ(sizeof(struct vtx_info), r.size);
-	EXPECT_EQ(0, memcmp(&all, &big.info, sizeof(all)));
-	for (size_t i = 0; i < sizeof(big.more); i++)
-		EXPECT_EQ(0, big.more[i]);
-}
-
-TEST_F(vpid, info_agrees_with_the_parameter)
-{
-	struct vtx_info i = info(self->m.dev);
-	char on = 0;
-	int fd = open("/sys/module/vtx/parameters/vpid", O_RDONLY);
-
-	ASSERT_LE(0, fd);
-	ASSERT_EQ(1, read(fd, &on, 1));
-	close(fd);
-	EXPECT_EQ(on == 'Y', !!(i.flags & VTX_INFO_VPID));
-	EXPECT_EQ(on == 'Y', i.vpids != 0);
-	EXPECT_EQ(on == 'Y', i.invvpid_type != 0);
-	EXPECT_LE(1, i.invept_type);
-	EXPECT_GE(2, i.invept_type);
+	s = since(before, stats(self->m.dev));
+	EXPECT_EQ(0, s.vpids_in_use);
+	EXPECT_EQ(0, s.vpids_retired);
+	EXPECT_EQ(ran, s.flush[VTX_TLB_INVVPID_SINGLE][VTX_TLB_TEARDOWN]);
+	EXPECT_EQ((lives + 9) / 10, invepts(&s, VTX_TLB_CREATE));
+	EXPECT_EQ(ran + (lives + 9) / 10, flushes(&s));
 }
 
 TEST_HARNESS_MAIN

@@ -35,20 +35,20 @@ GUEST vpid_efer64, 64
 	jmp 1b
 END vpid_efer64
 
-/* Each round changes CR0.CD, which exits, or CR4.MCE, which does. */
+/* Each round but the first changes CR0.CD, which exits, or CR4.MCE, which does. */
 GUEST vpid_cr0_64, 64
-1:	mov %cr0, %rax
+1:	out %al, $PORT_SYNC
+	mov %cr0, %rax
 	xor $1 << 30, %eax
 	mov %rax, %cr0
-	out %al, $PORT_SYNC
 	jmp 1b
 END vpid_cr0_64
 
 GUEST vpid_cr4_64, 64
-1:	mov %cr4, %rax
+1:	out %al, $PORT_SYNC
+	mov %cr4, %rax
 	xor $1 << 6, %eax
 	mov %rax, %cr4
-	out %al, $PORT_SYNC
 	jmp 1b
 END vpid_cr4_64
 
