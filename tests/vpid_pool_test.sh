@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# vpid_test with pools of 1 to 4 VPIDs, where exhaustion is within reach.
+# vpid_test with pools of 1 to 4 VPIDs, where exhaustion is within reach. Passes only
+# if the test of exhaustion ran, and every id is back when no VM is left.
 #
 #   vpid_pool_test.sh    prints TAP
 #
@@ -21,6 +22,17 @@ if [ ! -r "$ko" ] || [ "$(cat /sys/module/vtx/parameters/vpid)" != Y ]; then
 	exit 4
 fi
 
+exhaustion=exhausted_pool_gives_vcpus_without_vpid_and_recovers
+tlb=/sys/kernel/debug/vtx/tlb
+
+# in_use: all ids are back, and the pool has been full; prints what it found
+in_use()
+{
+	[ -r $tlb ] || mount -t debugfs debugfs /sys/kernel/debug || return 1
+	grep '^vpids ' $tlb
+	awk '/^vpids / { exit !($4 == 0 && $6 == $2 && $8 > 0) }' $tlb
+}
+
 # run NAME ARGS...: vpid_test with the module loaded so
 run()
 {
@@ -28,7 +40,9 @@ run()
 	shift
 	number=$((number + 1))
 	if rmmod vtx && insmod "$ko" "$@" &&
-	   STORM=200 "$here/vpid_test" >/tmp/vpid_pool.$$ 2>&1; then
+	   STORM=200 "$here/vpid_test" >/tmp/vpid_pool.$$ 2>&1 &&
+	   grep "^ok .*$exhaustion" /tmp/vpid_pool.$$ | grep -qv SKIP &&
+	   in_use >>/tmp/vpid_pool.$$; then
 		echo "ok $number $name"
 	else
 		sed 's/^/# /' /tmp/vpid_pool.$$
