@@ -482,35 +482,44 @@ out:
 
 /*
  * What the guest uses, its page tables and its code, is in its EPT: no need to
- * ask the process. The page can't go away before ept_lock is released.
+ * ask the process; nor the EPT, as long as nothing has left that. The page can't
+ * go away before ept_lock is released.
  */
-static bool peek(struct vtx_vm *vm, gpa_t gpa, void *buf, unsigned int len)
+static bool peek(struct vtx_vcpu *vcpu, gpa_t gpa, void *buf, unsigned int len)
 {
-	hpa_t page;
+	gfn_t gfn = gpa >> PAGE_SHIFT;
+	struct vtx_peek *p = &vcpu->peeks[gfn % VTX_NR_PEEKS];
+	struct vtx_vm *vm = vcpu->vm;
+	s64 gen;
 
 	if (gpa >> VTX_EPT_GPA_BITS)
 		return false;
 	spin_lock(&vm->ept_lock);
-	page = vtx_ept_lookup(&vm->ept, gpa >> PAGE_SHIFT);
-	if (page)
-		read_once(buf, __va(page) + offset_in_page(gpa), len);
+	gen = vtx_tlb_ept_gen(&vm->tlb);
+	if (p->gfn != gfn || p->gen != gen) {
+		hpa_t page = vtx_ept_lookup(&vm->ept, gfn);
+
+		*p = (struct vtx_peek){ gfn, page ? gen : 0, __va(page) };
+	}
+	if (p->gen)
+		read_once(buf, p->page + offset_in_page(gpa), len);
 	spin_unlock(&vm->ept_lock);
-	return page;
+	return p->gen;
 }
 
 /**
  * vtx_guest_read() - the kernel reads guest-physical memory
- * @vm:  the VM of the current process
- * @gpa: guest-physical address
- * @buf: kernel memory
- * @len: bytes, within one guest page
+ * @vcpu: a vCPU of the current process
+ * @gpa:  guest-physical address
+ * @buf:  kernel memory
+ * @len:  bytes, within one guest page
  *
  * Context: may sleep.
  * Return: as vtx_guest_copy().
  */
-int vtx_guest_read(struct vtx_vm *vm, gpa_t gpa, void *buf, unsigned int len)
+int vtx_guest_read(struct vtx_vcpu *vcpu, gpa_t gpa, void *buf, unsigned int len)
 {
-	return peek(vm, gpa, buf, len) ? 0 : vtx_guest_copy(vm, gpa, buf, len, false);
+	return peek(vcpu, gpa, buf, len) ? 0 : vtx_guest_copy(vcpu->vm, gpa, buf, len, false);
 }
 
 /**

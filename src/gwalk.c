@@ -71,20 +71,28 @@ void vtx_gwalk_init(const struct vtx_vcpu *vcpu, struct vtx_gwalk *w)
  * @levels: of tables
  * @bits: of the linear address per level
  * @entry: size of an entry in bytes
+ * @suspect: bits without which no reserved bit can be set
  */
 struct paging {
 	unsigned int levels;
 	unsigned int bits;
 	unsigned int entry;
+	u64 suspect;
 };
+
+/* Above MAXPHYADDR. */
+static u64 beyond(void)
+{
+	return GENMASK_ULL(51, 0) & ~GENMASK_ULL(boot_cpu_data.x86_phys_bits - 1, 0);
+}
 
 static struct paging paging_mode(const struct vtx_gwalk *w)
 {
 	if (w->efer & EFER_LMA)
-		return (struct paging){ 4, 9, 8 };
+		return (struct paging){ 4, 9, 8, beyond() | PTE_PS | PTE_NX };
 	if (w->cr4 & X86_CR4_PAE)
-		return (struct paging){ 3, 9, 8 };
-	return (struct paging){ 2, 10, 4 };
+		return (struct paging){ 3, 9, 8, ~0ULL };
+	return (struct paging){ 2, 10, 4, PTE_PS };
 }
 
 static bool large_allowed(const struct vtx_gwalk *w, const struct paging *m,
@@ -137,7 +145,7 @@ static int update_entry(struct vtx_vcpu *vcpu, gpa_t at, u64 *entry, u64 flags,
 static u64 reserved_bits(const struct vtx_gwalk *w, const struct paging *m,
 			 unsigned int level, u64 entry)
 {
-	u64 high = GENMASK_ULL(51, 0) & ~GENMASK_ULL(boot_cpu_data.x86_phys_bits - 1, 0);
+	u64 high = beyond();
 	bool large = level > 1 && (entry & PTE_PS) && large_allowed(w, m, level);
 	unsigned int shift = PAGE_SHIFT + (level - 1) * m->bits;
 
@@ -191,11 +199,11 @@ static int walk(struct vtx_vcpu *vcpu, const struct vtx_gwalk *w, gva_t gva,
 		entry = 0;
 		if (level == 3 && w->has_pdptes)
 			entry = w->pdpte[(gva >> shift) & 3];
-		else if (vtx_guest_read(vcpu->vm, at, &entry, m.entry))
+		else if (vtx_guest_read(vcpu, at, &entry, m.entry))
 			return -ENXIO;
 		if (!(entry & PTE_P))
 			return -EFAULT;
-		if (entry & reserved_bits(w, &m, level, entry)) {
+		if ((entry & m.suspect) && (entry & reserved_bits(w, &m, level, entry))) {
 			*error |= PF_PRESENT | PF_RESERVED;
 			return -EFAULT;
 		}
@@ -344,7 +352,7 @@ static int gva_copy(struct vtx_vcpu *vcpu, const struct vtx_gwalk *w, gva_t gva,
 		return r;
 	for (i = 0; !r && i < 2 && s.len[i]; i++) {
 		r = write ? vtx_guest_copy(vcpu->vm, s.gpa[i], buf, s.len[i], true) :
-			    vtx_guest_read(vcpu->vm, s.gpa[i], buf, s.len[i]);
+			    vtx_guest_read(vcpu, s.gpa[i], buf, s.len[i]);
 		buf += s.len[i];
 	}
 	return r ? -ENXIO : 0;

@@ -135,6 +135,18 @@ typedef void (*vtx_tlb_look_t)(struct vtx_tlb_vm *vm, struct vtx_tlb_vcpu *vcpu,
 bool vtx_tlb_nth(unsigned long n, vtx_tlb_look_t look, void *data);
 
 /**
+ * vtx_tlb_ept_gen() - a number that changes whenever an EPT entry is taken back
+ * @vm: the VM
+ *
+ * Return: not 0. What was read from an EPT entry before is still true as long as
+ * this is the same, under the lock that guards entries.
+ */
+static inline s64 vtx_tlb_ept_gen(const struct vtx_tlb_vm *vm)
+{
+	return atomic64_read(&vm->ept_gen);
+}
+
+/**
  * vtx_tlb_enter() - the last thing before VM entry: flush what is due
  * @vcpu: about to enter on this CPU
  *
