@@ -64,6 +64,8 @@ TEST_F(vm, tsc_of_guest_only_goes_forward_over_suspend)
 		SKIP(return, "no suspend to RAM, or no alarm to wake from it: %s", strerror(errno));
 	after = rdtsc_in_guest(&self->m);
 	EXPECT_LT(before, after);
+	/* Nor below zero, which is far away. */
+	EXPECT_GT(before + (1ULL << 50), after);
 	/* What the VMM reads agrees, and so does a vCPU that comes later. */
 	EXPECT_LT(after, guest_tsc(self->m.cpu));
 	late = vm_add_cpu(&self->m, 1, &run);
