@@ -424,10 +424,11 @@ int vtx_gva_write(struct vtx_vcpu *vcpu, const struct vtx_gwalk *w, gva_t gva,
  * with EPT they come from the VMCS (SDM vol. 3 "Loading Page-Directory-Pointer-
  * Table Entries").
  *
+ * What can't be read or would be refused is not present: the guest gets #PF.
+ *
  * Context: may sleep.
- * Return: 0, or -EFAULT if there is no such memory.
  */
-int vtx_load_pdptes(struct vtx_vcpu *vcpu)
+void vtx_load_pdptes(struct vtx_vcpu *vcpu)
 {
 	u64 pdpte[4], cr3;
 	unsigned int i;
@@ -440,16 +441,14 @@ int vtx_load_pdptes(struct vtx_vcpu *vcpu)
 	vtx_vcpu_put(vcpu);
 	vcpu->pdptes_stale = false;
 	if (!pae)
-		return 0;
+		return;
 	if (vtx_guest_copy(vcpu->vm, cr3 & 0xffffffe0, pdpte, sizeof(pdpte), false))
-		return -EFAULT;
+		memset(pdpte, 0, sizeof(pdpte));
 	vtx_vcpu_load(vcpu);
 	for (i = 0; i < 4; i++) {
-		/* VM entry would refuse it; without it the guest gets #PF. */
 		if ((pdpte[i] & PTE_P) && (pdpte[i] & PDPTE_RESERVED))
 			pdpte[i] = 0;
 		vmcs_write64(GUEST_PDPTR0 + 2 * i, pdpte[i]);
 	}
 	vtx_vcpu_put(vcpu);
-	return 0;
 }

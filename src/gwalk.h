@@ -47,6 +47,6 @@ int vtx_gva_read(struct vtx_vcpu *vcpu, const struct vtx_gwalk *w, gva_t gva,
 		 void *buf, unsigned int len, u32 access);
 int vtx_gva_write(struct vtx_vcpu *vcpu, const struct vtx_gwalk *w, gva_t gva,
 		  const void *buf, unsigned int len);
-int vtx_load_pdptes(struct vtx_vcpu *vcpu);
+void vtx_load_pdptes(struct vtx_vcpu *vcpu);
 
 #endif /* _VTX_GWALK_H */

@@ -254,6 +254,23 @@ TEST_F(vm, accessed_and_dirty_are_set_by_use)
 	EXPECT_EQ(SCRATCH + 0x123, vm_sregs(m).cr2);				\
 } while (0)
 
+/* CR3 set from outside, where there is no memory: no entry of the old tables stays. */
+TEST_F(vm, pae_tables_outside_memory_give_page_faults)
+{
+	struct kvm_sregs s;
+
+	if (on_kvm())
+		SKIP(return, "KVM keeps the entries that it had");
+	vm_start(&self->m, MODE_PAE, hlt32);
+	ASSERT_EXIT(KVM_EXIT_HLT, &self->m);
+	vm_start(&self->m, MODE_PAE, hlt32);
+	s = vm_sregs(&self->m);
+	s.cr3 = RAM_SIZE + 0x10000;
+	vm_set_sregs(&self->m, &s);
+	/* Nor is there a handler: a triple fault. */
+	ASSERT_EXIT(KVM_EXIT_SHUTDOWN, &self->m);
+}
+
 TEST_F(vm, page_fault_codes_of_supervisor)
 {
 	EXPECT_PAGE_FAULT(&self->m, 0, touch_read, 0, 0);
