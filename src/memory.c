@@ -218,8 +218,9 @@ static int set_region(struct vtx_vm *vm, const struct kvm_userspace_memory_regio
 	}
 	if (vtx_memmap_overlaps(vm->memmap, &slot))
 		return -EEXIST;
-	/* What four levels of EPT don't reach. */
-	if (slot.gfn + slot.npages > 1ULL << (VTX_EPT_GPA_BITS - PAGE_SHIFT))
+	/* What four levels of EPT don't reach, or the CPU has no addresses for. */
+	if (slot.gfn + slot.npages >
+	    1ULL << (min_t(u8, VTX_EPT_GPA_BITS, boot_cpu_data.x86_phys_bits) - PAGE_SHIFT))
 		return -EINVAL;
 	return replace(vm, &slot, old);
 }
