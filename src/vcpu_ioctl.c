@@ -293,6 +293,10 @@ static long locked_ioctl(struct vtx_vcpu *vcpu, unsigned int cmd, unsigned long 
 		return tsc_khz;
 	case KVM_SET_TSC_KHZ:
 		return ioctl_set_tsc_khz(arg);
+	case KVM_GET_LAPIC:
+	case KVM_SET_LAPIC:
+		/* As KVM without an interrupt controller in the kernel. */
+		return -EINVAL;
 	default:
 		return ioctl_fixed(vcpu, cmd, user);
 	}

@@ -17,21 +17,63 @@ VM_FIXTURE
 		TH_LOG("cmd %#lx: %s", (unsigned long)(cmd), strerror(errno));	\
 } while (0)
 
-static const unsigned long device_ioctls[] = {
-	KVM_GET_API_VERSION, KVM_CREATE_VM, KVM_GET_VCPU_MMAP_SIZE,
-	KVM_GET_SUPPORTED_CPUID, KVM_GET_MSR_INDEX_LIST,
+enum { DEV = 1, VM = 2, CPU = 4 };
+
+/*
+ * Every ioctl there is, the fds that have it, and those that have it on KVM only.
+ * What takes a struct refuses bad pointers, save for those that fail in any case.
+ */
+struct number {
+	unsigned long cmd;
+	int on, on_kvm_too;
+	bool fails;
 };
 
-static const unsigned long vm_ioctls[] = {
-	KVM_CREATE_VCPU, KVM_SET_USER_MEMORY_REGION, KVM_SET_TSS_ADDR,
-	KVM_SET_IDENTITY_MAP_ADDR, KVM_SET_NR_MMU_PAGES,
+static const struct number numbers[] = {
+	{ KVM_GET_API_VERSION, DEV }, { KVM_CREATE_VM, DEV }, { KVM_GET_VCPU_MMAP_SIZE, DEV },
+	{ KVM_GET_SUPPORTED_CPUID, DEV }, { KVM_GET_MSR_INDEX_LIST, DEV },
+	{ KVM_GET_MSR_FEATURE_INDEX_LIST, DEV }, { KVM_X86_GET_MCE_CAP_SUPPORTED, DEV },
+	{ KVM_GET_MSRS, DEV | CPU }, { KVM_CHECK_EXTENSION, DEV | VM },
+
+	{ KVM_CREATE_VCPU, VM }, { KVM_SET_USER_MEMORY_REGION, VM }, { KVM_GET_DIRTY_LOG, VM },
+	{ KVM_CLEAR_DIRTY_LOG, VM }, { KVM_IOEVENTFD, VM }, { KVM_REGISTER_COALESCED_MMIO, VM },
+	{ KVM_UNREGISTER_COALESCED_MMIO, VM }, { KVM_GET_CLOCK, VM }, { KVM_SET_CLOCK, VM },
+	{ KVM_SET_BOOT_CPU_ID, VM }, { KVM_X86_SET_MSR_FILTER, VM }, { KVM_SET_TSS_ADDR, VM },
+	{ KVM_SET_IDENTITY_MAP_ADDR, VM }, { KVM_SET_NR_MMU_PAGES, VM },
+	{ KVM_ENABLE_CAP, VM, CPU }, { KVM_SET_GSI_ROUTING, VM, 0, true },
+	{ KVM_SIGNAL_MSI, VM, 0, true },
+
+	{ KVM_RUN, CPU }, { KVM_GET_REGS, CPU }, { KVM_SET_REGS, CPU }, { KVM_GET_SREGS, CPU },
+	{ KVM_SET_SREGS, CPU }, { KVM_GET_FPU, CPU }, { KVM_SET_FPU, CPU }, { KVM_SET_MSRS, CPU },
+	{ KVM_SET_CPUID2, CPU }, { KVM_GET_CPUID2, CPU }, { KVM_GET_MP_STATE, CPU },
+	{ KVM_SET_MP_STATE, CPU }, { KVM_GET_VCPU_EVENTS, CPU }, { KVM_SET_VCPU_EVENTS, CPU },
+	{ KVM_GET_DEBUGREGS, CPU }, { KVM_SET_DEBUGREGS, CPU }, { KVM_GET_XSAVE, CPU },
+	{ KVM_SET_XSAVE, CPU }, { KVM_GET_XCRS, CPU }, { KVM_SET_XCRS, CPU },
+	{ KVM_GET_TSC_KHZ, CPU, VM }, { KVM_SET_TSC_KHZ, CPU, VM }, { KVM_SET_GUEST_DEBUG, CPU },
+	{ KVM_SET_SIGNAL_MASK, CPU }, { KVM_X86_SETUP_MCE, CPU }, { KVM_X86_SET_MCE, CPU },
+	{ KVM_INTERRUPT, CPU }, { KVM_NMI, CPU }, { KVM_GET_LAPIC, CPU, 0, true },
+	{ KVM_SET_LAPIC, CPU, 0, true },
 };
 
-static const unsigned long vcpu_ioctls[] = {
-	KVM_RUN, KVM_GET_REGS, KVM_SET_REGS, KVM_GET_SREGS, KVM_SET_SREGS, KVM_GET_FPU,
-	KVM_SET_FPU, KVM_GET_MSRS, KVM_SET_MSRS, KVM_SET_CPUID2, KVM_GET_CPUID2,
-	KVM_GET_MP_STATE, KVM_SET_MP_STATE,
-};
+#define FOR_EACH_NUMBER(n)							\
+	for (const struct number *n = numbers;					\
+	     n < numbers + sizeof(numbers) / sizeof(numbers[0]); n++)
+
+static int fd_of(const struct vm *m, int where)
+{
+	return where == DEV ? m->dev : where == VM ? m->fd : m->cpu;
+}
+
+/* Unknown to every fd, this number and with some bits changed also to those that have it. */
+static void expect_unknown_but_on(struct __test_metadata *_metadata, const struct vm *m,
+				  unsigned long cmd, int on)
+{
+	static uint8_t buffer[65536];
+
+	for (int where = DEV; where <= CPU; where <<= 1)
+		if (!(on & where))
+			EXPECT_UNKNOWN(fd_of(m, where), cmd, buffer);
+}
 
 /* --- the device --- */
 
@@ -117,67 +159,85 @@ TEST_F(vm, irqchip_is_not_offered)
 	EXPECT_ERRNO(ENOTTY, ioctl(self->m.fd, KVM_CREATE_IRQCHIP, 0));
 }
 
+/* What QEMU calls in any case must not look like an ioctl that is not there. */
+TEST_F(vm, interrupts_without_irqchip_give_einval)
+{
+	struct kvm_irq_routing routing = { .nr = 0 };
+	struct kvm_msi msi = { .address_lo = 0xfee00000 };
+	struct kvm_lapic_state lapic = { };
+
+	EXPECT_ERRNO(EINVAL, ioctl(self->m.fd, KVM_SET_GSI_ROUTING, &routing));
+	EXPECT_ERRNO(EINVAL, ioctl(self->m.fd, KVM_SIGNAL_MSI, &msi));
+	EXPECT_ERRNO(EINVAL, ioctl(self->m.cpu, KVM_GET_LAPIC, &lapic));
+	EXPECT_ERRNO(EINVAL, ioctl(self->m.cpu, KVM_SET_LAPIC, &lapic));
+}
+
 /* --- dispatch --- */
 
 TEST_F(vm, ioctl_of_another_fd_is_unknown)
 {
-	static uint8_t buffer[8192];
-
-	FOR_EACH(cmd, vm_ioctls)
-		EXPECT_UNKNOWN(self->m.dev, *cmd, buffer);
-	FOR_EACH(cmd, vcpu_ioctls) {
-		/* KVM's device has a KVM_GET_MSRS of its own, for feature MSRs. */
-		if (*cmd != KVM_GET_MSRS)
-			EXPECT_UNKNOWN(self->m.dev, *cmd, buffer);
-		EXPECT_UNKNOWN(self->m.fd, *cmd, buffer);
-	}
-	FOR_EACH(cmd, device_ioctls) {
-		EXPECT_UNKNOWN(self->m.fd, *cmd, buffer);
-		EXPECT_UNKNOWN(self->m.cpu, *cmd, buffer);
-	}
-	FOR_EACH(cmd, vm_ioctls)
-		EXPECT_UNKNOWN(self->m.cpu, *cmd, buffer);
+	FOR_EACH_NUMBER(n)
+		expect_unknown_but_on(_metadata, &self->m, n->cmd,
+				      n->on | (on_kvm() ? n->on_kvm_too : 0));
 }
 
 TEST_F(vm, ioctl_wrong_size_is_unknown)
 {
-	static uint8_t buffer[65536];
 	const unsigned long size = 1UL << _IOC_SIZESHIFT;
 
-	FOR_EACH(cmd, device_ioctls) {
-		EXPECT_UNKNOWN(self->m.dev, *cmd + size, buffer);
-		EXPECT_UNKNOWN(self->m.dev, *cmd ^ size << 13, buffer);
+	FOR_EACH_NUMBER(n) {
+		expect_unknown_but_on(_metadata, &self->m, n->cmd + size, 0);
+		expect_unknown_but_on(_metadata, &self->m, n->cmd ^ size << 13, 0);
 	}
-	FOR_EACH(cmd, vm_ioctls)
-		EXPECT_UNKNOWN(self->m.fd, *cmd + size, buffer);
-	FOR_EACH(cmd, vcpu_ioctls)
-		EXPECT_UNKNOWN(self->m.cpu, *cmd + size, buffer);
 }
 
 TEST_F(vm, ioctl_wrong_direction_is_unknown)
 {
-	static uint8_t buffer[65536];
-	const unsigned long read = (unsigned long)_IOC_READ << _IOC_DIRSHIFT;
+	const unsigned long dir = 1UL << _IOC_DIRSHIFT;
 
-	FOR_EACH(cmd, device_ioctls)
-		EXPECT_UNKNOWN(self->m.dev, *cmd ^ read, buffer);
-	FOR_EACH(cmd, vm_ioctls)
-		EXPECT_UNKNOWN(self->m.fd, *cmd ^ read, buffer);
-	FOR_EACH(cmd, vcpu_ioctls)
-		EXPECT_UNKNOWN(self->m.cpu, *cmd ^ read, buffer);
+	FOR_EACH_NUMBER(n) {
+		expect_unknown_but_on(_metadata, &self->m, n->cmd ^ dir * _IOC_READ, 0);
+		expect_unknown_but_on(_metadata, &self->m, n->cmd ^ dir * _IOC_WRITE, 0);
+	}
 }
 
 TEST_F(vm, ioctl_wrong_magic_is_unknown)
 {
-	static uint8_t buffer[65536];
-	const unsigned long type = 1UL << _IOC_TYPESHIFT;
+	FOR_EACH_NUMBER(n)
+		expect_unknown_but_on(_metadata, &self->m, n->cmd ^ 1UL << _IOC_TYPESHIFT, 0);
+}
 
-	FOR_EACH(cmd, device_ioctls)
-		EXPECT_UNKNOWN(self->m.dev, *cmd ^ type, buffer);
-	FOR_EACH(cmd, vm_ioctls)
-		EXPECT_UNKNOWN(self->m.fd, *cmd ^ type, buffer);
-	FOR_EACH(cmd, vcpu_ioctls)
-		EXPECT_UNKNOWN(self->m.cpu, *cmd ^ type, buffer);
+/* KVM gave these the numbers of KVM_GET/SET_VCPU_EVENTS, _DEBUGREGS and ENABLE_CAP. */
+TEST_F(vm, ioctl_that_shares_a_number_is_told_apart)
+{
+	const unsigned long others[] = {
+		KVM_GET_PIT2, KVM_SET_PIT2, KVM_PPC_GET_PVINFO, _IOW(KVMIO, 0xa0, uint32_t),
+	};
+
+	FOR_EACH(cmd, others)
+		expect_unknown_but_on(_metadata, &self->m, *cmd, on_kvm() ? VM : 0);
+	EXPECT_LT(0, ioctl(self->m.cpu, KVM_GET_TSC_KHZ, 0));		/* 0xa3, as ENABLE_CAP */
+	EXPECT_EQ(0, ioctl(self->m.cpu, KVM_SET_TSC_KHZ, 0));		/* 0xa2, as SET_DEBUGREGS */
+}
+
+/* By the system calls of 32-bit programs, which a 64-bit one can make, too. */
+static int ioctl32(int fd, unsigned int cmd)
+{
+	long ret;
+
+	asm volatile("int $0x80"
+		     : "=a" (ret) : "a" (54L), "b" ((long)fd), "c" ((long)cmd), "d" (0L)
+		     : "r8", "r9", "r10", "r11", "memory");
+	return ret;
+}
+
+TEST_F(vm, ioctl_of_32_bit_program_is_unknown)
+{
+	if (on_kvm())
+		SKIP(return, "KVM serves 32-bit programs");
+	EXPECT_EQ(-ENOTTY, ioctl32(self->m.dev, KVM_GET_API_VERSION));
+	EXPECT_EQ(-ENOTTY, ioctl32(self->m.fd, KVM_CREATE_VCPU));
+	EXPECT_EQ(-ENOTTY, ioctl32(self->m.cpu, KVM_RUN));
 }
 
 /* --- bad pointers --- */
@@ -189,7 +249,8 @@ static void expect_efault(struct __test_metadata *_metadata, int fd, unsigned lo
 	void *const bad[] = { NULL, KERNEL_POINTER, NON_CANONICAL, (void *)-1UL, edge + PAGE };
 
 	munmap(edge + PAGE, PAGE);
-	for (int i = 0; i < 5; i++) {
+	/* No signal mask at all: that is what NULL says. */
+	for (int i = cmd == KVM_SET_SIGNAL_MASK; i < 5; i++) {
 		errno = 0;
 		EXPECT_EQ(-1, ioctl(fd, cmd, bad[i]))
 			TH_LOG("cmd %#lx pointer %d", cmd, i);
@@ -206,24 +267,27 @@ static void expect_efault(struct __test_metadata *_metadata, int fd, unsigned lo
 	munmap(edge, PAGE);
 }
 
-TEST_F(vm, device_ioctl_bad_pointer_gives_efault)
+static void expect_efaults(struct __test_metadata *_metadata, int fd, int where)
 {
-	expect_efault(_metadata, self->m.dev, KVM_GET_SUPPORTED_CPUID);
-	expect_efault(_metadata, self->m.dev, KVM_GET_MSR_INDEX_LIST);
+	FOR_EACH_NUMBER(n)
+		if ((n->on & where) && _IOC_SIZE(n->cmd) && !n->fails)
+			expect_efault(_metadata, fd, n->cmd);
 }
 
+TEST_F(vm, device_ioctl_bad_pointer_gives_efault)
+{
+	expect_efaults(_metadata, self->m.dev, DEV);
+}
+
+/* KVM_SET_IDENTITY_MAP_ADDR has none but EINVAL once there is a vCPU. */
 TEST_F(vm, vm_ioctl_bad_pointer_gives_efault)
 {
-	expect_efault(_metadata, self->m.fd, KVM_SET_USER_MEMORY_REGION);
-	expect_efault(_metadata, ioctl(self->m.dev, KVM_CREATE_VM, 0), KVM_SET_IDENTITY_MAP_ADDR);
+	expect_efaults(_metadata, ioctl(self->m.dev, KVM_CREATE_VM, 0), VM);
 }
 
 TEST_F(vm, vcpu_ioctl_bad_pointer_gives_efault)
 {
-	FOR_EACH(cmd, vcpu_ioctls) {
-		if (*cmd != KVM_RUN)
-			expect_efault(_metadata, self->m.cpu, *cmd);
-	}
+	expect_efaults(_metadata, self->m.cpu, CPU);
 }
 
 /* --- lists --- */
