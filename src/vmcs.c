@@ -44,16 +44,13 @@ noinline void vtx_vmcs_error(unsigned long field)
 
 /**
  * vtx_vmcs_setup() - prepare the per-CPU lists, before VMX is on anywhere
- *
- * Return: 0.
  */
-int __init vtx_vmcs_setup(void)
+void __init vtx_vmcs_setup(void)
 {
 	int cpu;
 
 	for_each_possible_cpu(cpu)
 		INIT_LIST_HEAD(per_cpu_ptr(&active_vmcs, cpu));
-	return 0;
 }
 
 /**

@@ -36,7 +36,7 @@ struct vtx_vmcs {
 
 DECLARE_PER_CPU(struct vtx_vmcs *, vtx_current_vmcs);
 
-int vtx_vmcs_setup(void);
+void vtx_vmcs_setup(void);
 int vtx_vmcs_alloc(struct vtx_vmcs *vmcs);
 void vtx_vmcs_free(struct vtx_vmcs *vmcs);
 int vtx_vmcs_make_current(struct vtx_vmcs *vmcs);
