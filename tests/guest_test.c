@@ -331,6 +331,43 @@ TEST_F(vm, misaligned_access_at_cpl3_gives_ac)
 	EXPECT_EQ(USER_STACK + 1, trap.sp);
 }
 
+/* --- hardware task switches, which vtx does not do --- */
+
+/* In place of a descriptor that no 32-bit guest uses: a TSS that anyone may switch to. */
+static void put_tss(struct vm *m)
+{
+	const uint64_t tss = 0x0000e90000000067ULL | (uint64_t)DATA << 16;
+
+	memcpy(m->ram + GDT + SEL_DATA16, &tss, sizeof(tss));
+}
+
+TEST_F(vm, task_switch_of_kernel_is_an_internal_error)
+{
+	if (on_kvm())
+		SKIP(return, "KVM does hardware task switches");
+	vm_start(&self->m, MODE_PROT, task_switch);
+	put_tss(&self->m);
+	ASSERT_EXIT(KVM_EXIT_INTERNAL_ERROR, &self->m);
+	EXPECT_EQ(KVM_INTERNAL_ERROR_EMULATION, self->m.run->internal.suberror);
+	/* Nothing has happened: a VMM may do it in vtx's place. */
+	EXPECT_EQ(CODE, vm_regs(&self->m).rip);
+	EXPECT_EQ(SEL_TSS, vm_sregs(&self->m).tr.selector);
+}
+
+TEST_F(vm, task_switch_of_user_gives_ud)
+{
+	struct trap trap;
+
+	if (on_kvm())
+		SKIP(return, "KVM does hardware task switches");
+	vm_start_cpl(&self->m, MODE_PROT, 3, task_switch);
+	put_tss(&self->m);
+	ASSERT_EXIT(KVM_EXIT_IO, &self->m);
+	trap = vm_trap(&self->m);
+	EXPECT_EQ(6, trap.vector);
+	EXPECT_EQ(CODE, trap.ip);
+}
+
 /* --- VMX and other privileged instructions --- */
 
 static const struct row vmx_rows[] = {
