@@ -78,14 +78,37 @@ static long free_pages(void)
 	return sum;
 }
 
-/* Active objects in all slab caches together; -1 where that is not told. */
+/*
+ * Gives back what the CPUs' own slabs have free, which counts as in use otherwise:
+ * more than one object for each of a thousand machines.
+ */
+static bool shrink_slabs(void)
+{
+	DIR *d = opendir("/sys/kernel/slab");
+	struct dirent *e;
+	char path[512];
+
+	if (!d)
+		return false;
+	while ((e = readdir(d))) {
+		/* Links are other names of caches that are shared. */
+		if (e->d_type != DT_DIR || e->d_name[0] == '.')
+			continue;
+		snprintf(path, sizeof(path), "/sys/kernel/slab/%s/shrink", e->d_name);
+		write_file(path, "1");
+	}
+	closedir(d);
+	return true;
+}
+
+/* Objects in use in all slab caches together; -1 where that is not told. */
 static long slab_objects(void)
 {
 	char line[512];
 	long sum = 0, active;
 	FILE *f = fopen("/proc/slabinfo", "r");
 
-	if (!f)
+	if (!f || !shrink_slabs())
 		return -1;
 	while (fgets(line, sizeof(line), f))
 		if (sscanf(line, "%*s %ld", &active) == 1)
@@ -108,7 +131,7 @@ static int open_fds(void)
 TEST(vm_lifecycles_leave_memory_as_before)
 {
 	const int n = lifecycles();
-	long pages, slabs;
+	long pages, slabs, left;
 
 	for (int i = 0; i < WARM_UP && i < n; i++)
 		live_once();
@@ -117,12 +140,14 @@ TEST(vm_lifecycles_leave_memory_as_before)
 	for (int i = 0; i < n; i++)
 		live_once();
 	pages -= free_pages();
-	slabs = slab_objects() - slabs;
-	TH_LOG("%d lifecycles: %ld pages, %ld slab objects", n, pages, slabs);
+	left = slab_objects() - slabs;
+	TH_LOG("%d lifecycles: %ld pages, %ld slab objects", n, pages, left);
 	EXPECT_GT(PAGES_SLACK, pages);
-	if (n == 1000) {
-		/* Not one object per machine, whatever its cache. */
-		EXPECT_GT(n / 2, slabs);
+	/* Not one object per ten machines, whatever its cache. */
+	if (n == 1000 && slabs >= 0) {
+		EXPECT_GT(n / 10, left);
+	} else {
+		TH_LOG("slab objects are not judged: KVM, or a kernel that tells none");
 	}
 }
 
