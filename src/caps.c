@@ -287,6 +287,41 @@ int __init vtx_caps_init(void)
 }
 
 /**
+ * vtx_caps_lacks() - what guests or the host go without on this CPU
+ * @buf:  for the text, each point with ", " before it
+ * @size: of @buf
+ *
+ * Return: length of the text, 0: nothing.
+ */
+int __init vtx_caps_lacks(char *buf, size_t size)
+{
+	const struct vtx_caps *c = &vtx_caps;
+	const struct {
+		bool lacks;
+		const char *text;
+	} points[] = {
+		{ boot_cpu_has(X86_FEATURE_RDTSCP) &&
+		  !(c->cpu2 & SECONDARY_EXEC_ENABLE_RDTSCP), "no RDTSCP in guests" },
+		{ boot_cpu_has(X86_FEATURE_INVPCID) &&
+		  !(c->cpu2 & SECONDARY_EXEC_ENABLE_INVPCID), "no INVPCID in guests" },
+		{ !(c->cpu2 & SECONDARY_EXEC_WBINVD_EXITING),
+		  "WBINVD in a guest empties the host's caches" },
+		{ boot_cpu_has(X86_FEATURE_ARCH_PERFMON) &&
+		  !(c->exit & VM_EXIT_LOAD_IA32_PERF_GLOBAL_CTRL),
+		  "performance counters count in guests, too" },
+		{ !c->mtf, "no monitor trap flag, single step by RFLAGS.TF" },
+		{ !(c->ept_vpid & VMX_EPT_2MB_PAGE_BIT), "no 2-MByte pages in EPT" },
+	};
+	unsigned int i;
+	int n = 0;
+
+	for (i = 0; i < ARRAY_SIZE(points); i++)
+		if (points[i].lacks)
+			n += scnprintf(buf + n, size - n, ", %s", points[i].text);
+	return n;
+}
+
+/**
  * vtx_caps_check_cpu() - is the current CPU like the one read at load?
  *
  * Context: the CPU to check, preemption off.

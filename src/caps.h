@@ -44,6 +44,7 @@ extern bool vtx_ept_ad;	/* accessed and dirty flags for EPT are in use */
 
 int vtx_caps_init(void);
 int vtx_caps_check_cpu(void);
+int vtx_caps_lacks(char *buf, size_t size);
 int vtx_caps_vmx_usable(void);
 
 #endif /* _VTX_CAPS_H */

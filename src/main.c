@@ -20,7 +20,7 @@
 
 #include <asm/vmx.h>
 
-static bool ept;
+static bool ept = true;
 module_param(ept, bool, 0444);
 MODULE_PARM_DESC(ept, "EPT is in use (told, not settable: vtx requires it)");
 
@@ -28,7 +28,7 @@ static bool ept_ad = true;
 module_param(ept_ad, bool, 0444);
 MODULE_PARM_DESC(ept_ad, "accessed and dirty flags for EPT where the CPU has them (default Y)");
 
-static bool unrestricted_guest;
+static bool unrestricted_guest = true;
 module_param(unrestricted_guest, bool, 0444);
 MODULE_PARM_DESC(unrestricted_guest, "unrestricted guest is in use (told, not settable)");
 
@@ -75,9 +75,10 @@ static const char *type_name(unsigned int type)
 }
 
 /* The one line that a user of the machine reads; @no_vpid: why there are none. */
-static void report(const char *no_vpid)
+static void __init report(const char *no_vpid)
 {
 	const struct vtx_tlb_caps *t = &vtx_tlb_caps;
+	char lacks[256];
 
 	pr_info("loaded: %u CPU(s) in VMX operation, EPT 4-level (INVEPT %s, A/D flags %s), unrestricted guest, VPID %s%s%s\n",
 		num_online_cpus(), type_name(t->invept_type),
@@ -90,6 +91,8 @@ static void report(const char *no_vpid)
 		pr_info("fallback: no single-context INVEPT, all-context is used\n");
 	if (t->vpid && t->invvpid_type != VMX_VPID_EXTENT_SINGLE_CONTEXT)
 		pr_info("fallback: no single-context INVVPID, all-context is used\n");
+	if (vtx_caps_lacks(lacks, sizeof(lacks)))
+		pr_info("fallback: %s\n", lacks + 2);
 }
 
 static int __init setup_tlb(void)
@@ -112,6 +115,10 @@ static int __init vtx_init(void)
 			      ": not supported by this CPU";
 	int r;
 
+	if (!ept || !unrestricted_guest) {
+		pr_err("refused: ept=0 or unrestricted_guest=0: vtx can't do without; load it without the parameter\n");
+		return -EINVAL;
+	}
 	r = vtx_caps_vmx_usable();
 	if (!r)
 		r = vtx_caps_init();
@@ -131,8 +138,6 @@ static int __init vtx_init(void)
 		goto out_host;
 
 	vpid = vtx_tlb_caps.vpid;
-	ept = true;
-	unrestricted_guest = true;
 	debugfs_dir = debugfs_create_dir("vtx", NULL);
 	debugfs_create_file("tlb", 0400, debugfs_dir, NULL, &tlb_fops);
 	debugfs_create_file("vms", 0400, debugfs_dir, NULL, &vms_fops);

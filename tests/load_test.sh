@@ -11,6 +11,7 @@
 
 here=$(cd "$(dirname "$0")" && pwd) || exit 2
 parameters=/sys/module/vtx/parameters
+modules=/lib/modules	# where run-vm puts what is carried along
 cycles=${LOAD_CYCLES:-4}
 number=0 failed=0
 
@@ -139,6 +140,33 @@ second_load_fails()
 	! load && loaded && machine_works
 }
 
+# Told, not settable.
+required_feature_cannot_be_turned_off()
+{
+	rmmod vtx || return 1
+	for p in ept unrestricted_guest; do
+		mark
+		! load $p=0 && ! loaded && log_since_mark | grep -q "vtx: refused: .*$p=0" ||
+			return 1
+	done
+	load ept=1 unrestricted_guest=1 && machine_works
+}
+
+# The module comes, is refused by name, and vtx goes on.
+kvm_intel_is_refused()
+{
+	for m in irqbypass kvm; do
+		insmod $modules/$m.ko || return 1
+	done
+	mark
+	insmod $modules/kvm_intel.ko 2>/dev/null
+	refused=$?
+	rmmod kvm irqbypass
+	[ $refused -ne 0 ] && [ ! -d /sys/module/kvm_intel ] &&
+		log_since_mark | grep -q "vtx: kvm_intel can't be loaded beside vtx" &&
+		machine_works
+}
+
 open_device_keeps_it_loaded()
 {
 	exec 9<>/dev/vtx || return 1
@@ -246,6 +274,13 @@ check module_vpid_0_turns_vpids_off vpid_0_turns_vpids_off
 check module_vpid_ids_0_turns_vpids_off vpid_ids_0_turns_vpids_off
 check module_vpid_ids_beyond_16_bits_are_refused vpid_ids_beyond_16_bits_are_refused
 check module_unknown_value_is_refused unknown_value_is_refused
+check module_required_feature_cannot_be_turned_off required_feature_cannot_be_turned_off
+if [ -r $modules/kvm_intel.ko ] && [ ! -d /sys/module/kvm ]; then
+	check module_kvm_intel_is_refused kvm_intel_is_refused
+else
+	number=$((number + 1))
+	echo "ok $number module_kvm_intel_is_refused # SKIP no $modules/kvm_intel.ko, or KVM is loaded"
+fi
 check module_second_load_fails second_load_fails
 check module_open_device_keeps_it_loaded open_device_keeps_it_loaded
 check module_unload_takes_everything_away unload_takes_everything_away
