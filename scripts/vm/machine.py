@@ -108,7 +108,9 @@ class Bochs:
         return hits[0]
 
     def default_append(self):
-        # Bochs' skylake_x reports an XSAVE layout that Linux warns about.
+        # Bochs' skylake_x reports for XSAVE's compacted format the size of the
+        # standard one, which Linux warns about. XSAVE with AVX-512 and without
+        # that format: APPEND=clearcpuid=xsavec,xsaves,rdrand,rdseed.
         hidden = "xsave," if self.model == "corei7_skylake_x" else ""
         # The models' CPUID claims gigahertz; the TSC counts instructions.
         return (f"clearcpuid={hidden}rdrand,rdseed tsc=reliable "

@@ -128,6 +128,25 @@ GUEST avx64, 64
 	hlt
 END avx64
 
+/* AVX-512: zmm0 and k1 from DATA; then what zmm0, zmm31, k1 and k7 are. XCR0 = 0xe7. */
+GUEST zmm64, 64
+	mov %cr4, %rax
+	or $(1 << 18), %eax
+	mov %rax, %cr4
+	xor %ecx, %ecx
+	xor %edx, %edx
+	mov $0xe7, %eax
+	xsetbv
+	vmovups DATA, %zmm0
+	kmovq DATA, %k1
+	hlt
+	vmovups %zmm0, DATA + 0x40
+	vmovups %zmm31, DATA + 0x80
+	kmovq %k1, DATA + 0xc0
+	kmovq %k7, DATA + 0xc8
+	hlt
+END zmm64
+
 /* Two CPUs take turns adding to DATA with a locked instruction, ecx times each. */
 GUEST locked_add64, 64
 	lock incl DATA + 4
