@@ -177,18 +177,6 @@ static void stop_vm(struct world_vm *vm)
 			violation("V7", "CPU %d still runs a VM whose flush failed", cpu);
 }
 
-/* A flush failed: nothing of the VM is in the guest after what run.c does then. */
-static void stop_vm(struct world_vm *vm)
-{
-	int cpu;
-
-	vm->dead = true;
-	vtx_tlb_stop(&vm->tlb);
-	for (cpu = 0; cpu < w.cfg.cpus; cpu++)
-		if (w.guest[cpu] >= 0 && &w.vm[w.cfg.vm_of[w.guest[cpu]]] == vm)
-			violation("V7", "CPU %d still runs a VM whose flush failed", cpu);
-}
-
 /* The narrowest type that exists was used. */
 static void check_types(bool wide)
 {
