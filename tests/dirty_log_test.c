@@ -467,20 +467,6 @@ TEST_F(log, migration_by_manual_protect_copies_everything)
 	migrate(_metadata, &self->m, self->mem, true);
 }
 
-/* Pages that were given to guests because they wanted them; -1: not from vtx. */
-static long mapped_4k(void)
-{
-	FILE *f = fopen("/sys/kernel/debug/vtx/memory", "r");
-	char line[64];
-	long n = -1;
-
-	while (f && fgets(line, sizeof(line), f))
-		sscanf(line, "mapped_4k %ld", &n);
-	if (f)
-		fclose(f);
-	return on_kvm() ? -1 : n;
-}
-
 static bool has_dirty_flags(void)
 {
 	int fd = open("/sys/module/vtx/parameters/ept_ad", O_RDONLY);
@@ -498,7 +484,7 @@ TEST_F(log, log_keeps_dirty_flags_of_guest_with_bad_cr3)
 	struct kvm_sregs s;
 	long before;
 
-	if (!has_dirty_flags() || mapped_4k() < 0)
+	if (!has_dirty_flags() || vtx_count("mapped_4k") < 0)
 		SKIP(return, "needs dirty flags of EPT, and debugfs");
 	ASSERT_EQ(0, set_flags(&self->m, KVM_MEM_LOG_DIRTY_PAGES, BASE, self->mem));
 	RUN_TOUCH_ALL();
@@ -509,9 +495,9 @@ TEST_F(log, log_keeps_dirty_flags_of_guest_with_bad_cr3)
 
 	RUN_TOUCH_ALL();
 	ASSERT_EQ(0, get_log(&self->m, SLOT, self->log));
-	before = mapped_4k();
+	before = vtx_count("mapped_4k");
 	RUN_TOUCH_ALL();
-	EXPECT_EQ(before, mapped_4k());
+	EXPECT_EQ(before, vtx_count("mapped_4k"));
 	ASSERT_EQ(0, get_log(&self->m, SLOT, self->log));
 	EXPECT_EQ(PAGES, count_bits(self->log));
 }

@@ -3,6 +3,7 @@
 #include <cpuid.h>
 
 #include "kselftest_harness.h"
+#include "lib/host.h"
 #include "lib/vtx_test.h"
 
 #define NEW	0x100000UL	/* where these tests add memory: above slot 0 */
@@ -435,20 +436,6 @@ TEST_F(vm, memory_high_above_4g_works)
 	EXPECT_EQ(0x600d, vm_regs(&self->m).rax);
 }
 
-/* Pages of EPT tables; -1: not from vtx. */
-static long tables(void)
-{
-	FILE *f = fopen("/sys/kernel/debug/vtx/memory", "r");
-	char line[64];
-	long n = -1;
-
-	while (f && fgets(line, sizeof(line), f))
-		sscanf(line, "tables %ld", &n);
-	if (f)
-		fclose(f);
-	return on_kvm() ? -1 : n;
-}
-
 /* One slot at 96 places one after the other, deleted or moved in between. */
 TEST_F(vm, memory_of_ept_comes_back_with_the_slot)
 {
@@ -456,10 +443,10 @@ TEST_F(vm, memory_of_ept_comes_back_with_the_slot)
 	uint32_t *p = pages(1);
 	long before;
 
-	if (tables() < 0)
+	if (vtx_count("tables") < 0)
 		SKIP(return, "needs debugfs");
 	EXPECT_PEEK(0, &self->m, 0);
-	before = tables();
+	before = vtx_count("tables");
 	for (uint64_t i = 1; i <= 96; i++) {
 		p[0] = i;
 		ASSERT_EQ(0, vm_set_slot(&self->m, 1, i * step, PAGE, p));
@@ -469,8 +456,8 @@ TEST_F(vm, memory_of_ept_comes_back_with_the_slot)
 	}
 	ASSERT_EQ(0, vm_set_slot(&self->m, 1, 0, 0, NULL));
 	/* A vCPU has up to 8 in reserve. */
-	TH_LOG("%ld tables, %ld after 96 slots", before, tables());
-	EXPECT_GE(before + 8, tables());
+	TH_LOG("%ld tables, %ld after 96 slots", before, vtx_count("tables"));
+	EXPECT_GE(before + 8, vtx_count("tables"));
 }
 
 TEST_HARNESS_MAIN

@@ -1,12 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /* What tests ask the host's kernel, and what they set in it. */
-#include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
 #include "host.h"
+
+#include "vtx_test.h"
 
 bool write_file(const char *path, const char *text)
 {
@@ -52,10 +48,10 @@ long vmstat(const char *name)
 	return named_number("/proc/vmstat", name);
 }
 
-/* A counter of the module's; -1: the device is not its, or debugfs not there. */
+/* A counter of the module's; -1: the device is KVM's, or debugfs not there. */
 long vtx_count(const char *name)
 {
-	return getenv("VTX_DEV") ? -1 : named_number("/sys/kernel/debug/vtx/memory", name);
+	return on_kvm() ? -1 : named_number("/sys/kernel/debug/vtx/memory", name);
 }
 
 /* Large pages are off by default on a machine as small as the test's. */
