@@ -2,7 +2,7 @@
 /*
  * mmio.c - an instruction that touched device memory
  *
- * Fetches and decodes the instruction at RIP and executes it for the guest,
+ * Has the instruction at RIP fetched and decoded and executes it for the guest,
  * with KVM_EXIT_MMIO for each piece that no slot has. An instruction that reads
  * is executed anew when the VMM has delivered the data; what it is, the data and
  * the translations of its addresses are kept in vcpu->mmio until it is done. Its
@@ -23,6 +23,7 @@
 #include "decode.h"
 #include "event.h"
 #include "fault.h"
+#include "fetch.h"
 #include "gwalk.h"
 #include "insn.h"
 #include "internal_error.h"
@@ -58,11 +59,7 @@ struct translation {
  * struct vtx_mmio - one instruction, from the exit until it is done
  * @vcpu:	the vCPU
  * @w:		its paging state
- * @insn:	the instruction, decoded
- * @nr_bytes:	bytes fetched
- * @bytes:	they
- * @decoded:	the bytes that @insn was decoded from
- * @decoded_bits: in code of this many bits; 0: it was not
+ * @code:	its bytes, and what they are
  * @nr_translations: how many
  * @translations: those of its operands so far
  * @device:	guest page that was found to have no memory; ROM, if @rom
@@ -82,11 +79,7 @@ struct translation {
 struct vtx_mmio {
 	struct vtx_vcpu *vcpu;
 	struct vtx_gwalk w;
-	struct vtx_insn insn;
-	unsigned int nr_bytes;
-	u8 bytes[VTX_INSN_MAX_LEN];
-	u8 decoded[VTX_INSN_MAX_LEN];
-	unsigned int decoded_bits;
+	struct vtx_fetch code;
 	unsigned int nr_translations;
 	struct translation translations[MAX_TRANSLATIONS];
 	gpa_t device;
@@ -153,74 +146,12 @@ static int to_user(struct vtx_vcpu *vcpu, const struct piece *p, bool write)
 	return VTX_TO_USER;
 }
 
-/* Fetch to the end of the page, then to the end of the next if need be. */
-static int fetch(struct vtx_mmio *e, unsigned int upto)
-{
-	gva_t gva;
-	int r;
-
-	while (e->nr_bytes < upto) {
-		unsigned int n;
-		bool ok;
-
-		vtx_vcpu_load(e->vcpu);
-		ok = vtx_linear(&e->w, VTX_SEG_CS, e->rip + e->nr_bytes, 1, false, &gva);
-		if (!ok)
-			vtx_queue_gp(e->vcpu);
-		vtx_vcpu_put(e->vcpu);
-		if (!ok)
-			return -EFAULT;
-		n = min_t(unsigned int, upto - e->nr_bytes,
-			  PAGE_SIZE - offset_in_page(gva));
-		r = vtx_gva_read(e->vcpu, &e->w, gva, e->bytes + e->nr_bytes, n,
-				 VTX_ACCESS_FETCH);
-		if (r)
-			return r;
-		e->nr_bytes += n;
-		if (!offset_in_page(gva + n))
-			break;
-	}
-	return 0;
-}
-
-/* Loops that poll a device are common: the last instruction is still decoded. */
-static bool is_decoded(const struct vtx_mmio *e)
-{
-	return e->decoded_bits == e->w.bits && e->nr_bytes >= e->insn.len &&
-	       !memcmp(e->bytes, e->decoded, e->insn.len);
-}
-
-static int decode(struct vtx_mmio *e)
-{
-	int r = vtx_decode(e->bytes, e->nr_bytes, e->w.bits, &e->insn);
-
-	e->decoded_bits = r ? 0 : e->w.bits;
-	memcpy(e->decoded, e->bytes, sizeof(e->decoded));
-	return r;
-}
-
-static int fetch_and_decode(struct vtx_mmio *e)
-{
-	int r = fetch(e, VTX_INSN_MAX_LEN);
-
-	if (r || is_decoded(e))
-		return r;
-	r = decode(e);
-	if (r == -ENODATA) {
-		r = fetch(e, VTX_INSN_MAX_LEN);
-		if (r)
-			return r;
-		r = decode(e);
-	}
-	return r ? -ENXIO : 0;
-}
-
 static int linear(struct vtx_mmio *e, unsigned int seg, u64 offset, bool write, gva_t *gva)
 {
 	bool ok;
 
 	vtx_vcpu_load(e->vcpu);
-	ok = vtx_linear(&e->w, vmcs_seg[seg], offset, e->insn.mem_size, write, gva);
+	ok = vtx_linear(&e->w, vmcs_seg[seg], offset, e->code.insn.mem_size, write, gva);
 	if (!ok)
 		vtx_queue_exception_error(e->vcpu, seg == VTX_INSN_SS ? SS_VECTOR :
 					  GP_VECTOR, 0);
@@ -274,7 +205,7 @@ static int translate(struct vtx_mmio *e, gva_t gva, u32 access, gpa_t *gpa)
 /* Split at the page boundary; @pieces[1].len is 0 if there is none within. */
 static int split(struct vtx_mmio *e, gva_t gva, u32 access, struct piece *pieces)
 {
-	unsigned int len = e->insn.mem_size;
+	unsigned int len = e->code.insn.mem_size;
 	int r;
 
 	pieces[0].len = min_t(unsigned int, len, PAGE_SIZE - offset_in_page(gva));
@@ -351,7 +282,7 @@ static int write_mem(struct vtx_mmio *e, gva_t gva, u64 value)
 /* MOVS and CMPS: seg:rSI and ES:rDI. */
 static int execute_two(struct vtx_mmio *e)
 {
-	const struct vtx_insn *insn = &e->insn;
+	const struct vtx_insn *insn = &e->code.insn;
 	bool copy = insn->op == VTX_INSN_MOVS;
 	gva_t src, dst;
 	u64 a, b;
@@ -374,7 +305,7 @@ static int execute_two(struct vtx_mmio *e)
 
 static int execute_one(struct vtx_mmio *e)
 {
-	const struct vtx_insn *insn = &e->insn;
+	const struct vtx_insn *insn = &e->code.insn;
 	bool write = vtx_insn_writes_mem(insn);
 	unsigned int seg = insn->seg;
 	u64 rax = e->regs[VTX_RAX], reg = e->regs[insn->reg];
@@ -425,7 +356,7 @@ static u64 stack_mask(struct vtx_mmio *e)
 /* PUSH and POP with a memory operand: the stack is the other one. */
 static int execute_stack(struct vtx_mmio *e)
 {
-	const struct vtx_insn *insn = &e->insn;
+	const struct vtx_insn *insn = &e->code.insn;
 	bool push = insn->op == VTX_INSN_PUSH;
 	u64 mask = stack_mask(e), old = e->regs[VTX_RSP];
 	u64 rsp = (push ? old - insn->op_size : old + insn->op_size) & mask;
@@ -453,7 +384,7 @@ static bool is_string(const struct vtx_insn *insn)
 
 static int execute(struct vtx_mmio *e)
 {
-	const struct vtx_insn *insn = &e->insn;
+	const struct vtx_insn *insn = &e->code.insn;
 	int r;
 
 	if (insn->op == VTX_INSN_PUSH || insn->op == VTX_INSN_POP)
@@ -479,9 +410,9 @@ static void commit(struct vtx_mmio *e)
 	if (e->rflags != e->w.rflags)
 		vmcs_writel(GUEST_RFLAGS, e->rflags);
 	/* Between rounds of a string instruction RIP stays, interrupts may come. */
-	if (!is_string(&e->insn) ||
-	    vtx_insn_string_done(&e->insn, e->regs, e->rflags))
-		vtx_retire(vcpu, vtx_next_rip(vcpu, e->rip, e->insn.len));
+	if (!is_string(&e->code.insn) ||
+	    vtx_insn_string_done(&e->code.insn, e->regs, e->rflags))
+		vtx_retire(vcpu, vtx_next_rip(vcpu, e->rip, e->code.insn.len));
 	vtx_vcpu_put(vcpu);
 }
 
@@ -513,7 +444,7 @@ static int attempt(struct vtx_mmio *e, int r)
 	if (r == -EFAULT)
 		return VTX_RESUME;
 	if (r)
-		return vtx_emulation_failure(vcpu, e->bytes, e->nr_bytes);
+		return vtx_emulation_failure(vcpu, e->code.bytes, e->code.nr_bytes);
 	commit(e);
 	return next_write(e);
 }
@@ -547,7 +478,6 @@ int vtx_mmio_exit(struct vtx_vcpu *vcpu)
 
 	e->nr_reads = 0;
 	e->reading = false;
-	e->nr_bytes = 0;
 	e->nr_translations = 0;
 	e->device = vcpu->exit.gpa & PAGE_MASK;
 	e->rom = qual & QUAL_WRITE;
@@ -558,15 +488,15 @@ int vtx_mmio_exit(struct vtx_vcpu *vcpu)
 	vtx_gwalk_init(vcpu, &e->w);
 	e->rip = read_registers(e);
 	vtx_vcpu_put(vcpu);
-	return attempt(e, fetch_and_decode(e));
+	return attempt(e, vtx_fetch_insn(vcpu, &e->w, e->rip, &e->code));
 }
 
 /* What is left of a load that has its data: all of its operand, and the only one. */
 static bool is_load_done(const struct vtx_mmio *e)
 {
-	return e->nr_reads == 1 && e->read[0].len == e->insn.mem_size &&
-	       !vtx_insn_writes_mem(&e->insn) && !is_string(&e->insn) &&
-	       e->insn.op != VTX_INSN_PUSH;
+	return e->nr_reads == 1 && e->read[0].len == e->code.insn.mem_size &&
+	       !vtx_insn_writes_mem(&e->code.insn) && !is_string(&e->code.insn) &&
+	       e->code.insn.op != VTX_INSN_PUSH;
 }
 
 static int finish_load(struct vtx_mmio *e)
@@ -574,7 +504,7 @@ static int finish_load(struct vtx_mmio *e)
 	u64 value = 0;
 
 	memcpy(&value, e->read[0].data, e->read[0].len);
-	vtx_insn_execute(&e->insn, value, e->regs, &e->rflags);
+	vtx_insn_execute(&e->code.insn, value, e->regs, &e->rflags);
 	e->nr_writes = 0;
 	commit(e);
 	return VTX_RESUME;
