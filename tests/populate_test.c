@@ -83,15 +83,21 @@ static struct cost count_all(void)
 	};
 }
 
-static struct cost touch_twice(struct vm *m, int advice)
+static uint8_t *memory_to_touch(int advice)
 {
 	uint8_t *mem = map_aligned(TOUCHED * PAGE);
-	struct cost before, cost;
-	uint64_t cycles[2];
 
 	allow_large_pages();
 	madvise(mem, TOUCHED * PAGE, advice);
 	memset(mem, 1, TOUCHED * PAGE);
+	return mem;
+}
+
+static struct cost touch_twice(struct vm *m, uint8_t *mem)
+{
+	struct cost before, cost;
+	uint64_t cycles[2];
+
 	if (vm_set_slot(m, 1, 0, 0, NULL) || vm_set_slot(m, 1, BASE, TOUCHED * PAGE, mem))
 		die("KVM_SET_USER_MEMORY_REGION");
 	before = count_all();
@@ -125,7 +131,7 @@ static struct cost touch_twice(struct vm *m, int advice)
 /* Most small pages come with a neighbour that was asked for. */
 TEST_F(populate, small_pages)
 {
-	struct cost c = touch_twice(&self->m, MADV_NOHUGEPAGE);
+	struct cost c = touch_twice(&self->m, memory_to_touch(MADV_NOHUGEPAGE));
 
 	LOG_COST("4K", c);
 	if (vtx_count("now_2m") < 0)
@@ -138,7 +144,7 @@ TEST_F(populate, small_pages)
 
 TEST_F(populate, large_pages)
 {
-	struct cost c = touch_twice(&self->m, MADV_HUGEPAGE);
+	struct cost c = touch_twice(&self->m, memory_to_touch(MADV_HUGEPAGE));
 
 	LOG_COST("2M", c);
 	if (vtx_count("now_2m") < 0)
@@ -156,7 +162,7 @@ TEST_F(populate, small_pages_are_cheap)
 {
 	if (sysconf(_SC_NPROCESSORS_ONLN) > 1 || !counts_instructions())
 		SKIP(return, "needs one CPU whose TSC counts instructions");
-	EXPECT_GE(870, touch_twice(&self->m, MADV_NOHUGEPAGE).first);
+	EXPECT_GE(870, touch_twice(&self->m, memory_to_touch(MADV_NOHUGEPAGE)).first);
 }
 
 static bool has_itlb_multihit(void)
@@ -236,6 +242,8 @@ static void *change_other_memory(void *arg)
 TEST_F(populate, goes_on_while_other_memory_changes)
 {
 	long before = vtx_count("raced"), lost;
+	/* Before the changes begin: each fault of the process would wait for one. */
+	uint8_t *mem = memory_to_touch(MADV_NOHUGEPAGE);
 	struct cost c;
 	pthread_t thread;
 	void *result;
@@ -246,7 +254,7 @@ TEST_F(populate, goes_on_while_other_memory_changes)
 	ASSERT_EQ(0, pthread_create(&thread, NULL, change_other_memory, NULL));
 	while (changes < 2)
 		usleep(1000);
-	c = touch_twice(&self->m, MADV_NOHUGEPAGE);
+	c = touch_twice(&self->m, mem);
 	LOG_COST("4K beside changes", c);
 	stop_changes = true;
 	pthread_join(thread, &result);
