@@ -201,6 +201,24 @@ static enum vtx_ept_result map_one(struct vtx_vcpu *vcpu, const struct place *p,
 	return r;
 }
 
+/*
+ * ept_lock held. As map_one(), also where something else is mapped: that goes, with
+ * a flush, and the page comes before another vCPU's fault brings back what was there.
+ */
+static enum vtx_ept_result replace_one(struct vtx_vcpu *vcpu, const struct place *p,
+				       const struct found *f)
+{
+	enum vtx_ept_result r = map_one(vcpu, p, f);
+
+	if (likely(r != VTX_EPT_FLUSH))
+		return r;
+	/* What was there may have been written to. */
+	if (p->logged)
+		__set_bit(p->gfn - p->first, p->slot->dirty);
+	vtx_mm_flush(vcpu->vm);
+	return map_one(vcpu, p, f);
+}
+
 /* ept_lock held. Its neighbours, as far as nothing is mapped there. */
 static void map_others(struct vtx_ept *ept, const struct place *p, const struct found *f)
 {
@@ -241,7 +259,7 @@ static int map_found(struct vtx_vcpu *vcpu, const struct place *p, const struct 
 		atomic64_inc(&vtx_fault_count.raced);
 		r = RACED;
 	} else {
-		switch (map_one(vcpu, p, f)) {
+		switch (replace_one(vcpu, p, f)) {
 		case VTX_EPT_MAPPED:
 			vcpu->last_fault = p->gfn;
 			if (f->n > 1)
@@ -253,13 +271,7 @@ static int map_found(struct vtx_vcpu *vcpu, const struct place *p, const struct 
 		case VTX_EPT_NO_LARGE:
 			r = SMALL;
 			break;
-		case VTX_EPT_FLUSH:
-			/*
-			 * The guest faults once more and finds the place empty.
-			 * What was there may have been written to.
-			 */
-			if (p->logged)
-				__set_bit(p->gfn - p->first, p->slot->dirty);
+		case VTX_EPT_FLUSH:	/* the guest comes again */
 			vtx_mm_flush(vm);
 		}
 	}
