@@ -565,6 +565,7 @@ TEST_F(log, large_log_is_read_with_one_flush)
 TEST_F(log, clear_that_fails_clears_nothing)
 {
 	const size_t size = BIG_PAGES / 8;
+	size_t kept = 0;
 	uint8_t *bits = calloc(1, size);
 	uint8_t *half = mmap(NULL, size, PROT_READ | PROT_WRITE,
 			     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -577,7 +578,8 @@ TEST_F(log, clear_that_fails_clears_nothing)
 	EXPECT_ERRNO(EFAULT, clear_log(&self->m, SLOT + 1, 0, BIG_PAGES, half));
 	ASSERT_EQ(0, get_log(&self->m, SLOT + 1, bits));
 	for (size_t i = 0; i < size; i++)
-		ASSERT_EQ(0xff, bits[i]);
+		kept += bits[i] == 0xff;
+	EXPECT_EQ(size, kept);
 	ASSERT_EQ(0, clear_log(&self->m, SLOT + 1, 0, BIG_PAGES, bits));
 	ASSERT_EQ(0, get_log(&self->m, SLOT + 1, bits));
 	EXPECT_EQ(0, bits[0] | bits[size - 1]);

@@ -298,7 +298,9 @@ TEST_F(populate, freed_pages_that_are_read_go)
 							  .rbx = BASE + i * PAGE });
 		ASSERT_EXIT(KVM_EXIT_HLT, &self->m);
 	}
-	ASSERT_EQ(0, madvise(self->mem, SIZE, MADV_PAGEOUT));
+	/* Who was young is not any more. */
+	for (int i = 0; i < 2; i++)
+		ASSERT_EQ(0, madvise(self->mem, SIZE, MADV_PAGEOUT));
 	for (int i = 0; i < PAGES; i++)
 		kept += self->mem[i * PAGE] != 0;
 	TH_LOG("%u of %d pages are still there", kept, PAGES);
@@ -314,7 +316,8 @@ TEST_F(populate, freed_pages_that_are_written_stay)
 	vm_set_regs(&self->m, &(struct kvm_regs){ .rip = CODE, .rflags = 2, .rbx = BASE,
 						  .r9 = PAGES - 1 });
 	ASSERT_EXIT(KVM_EXIT_HLT, &self->m);
-	ASSERT_EQ(0, madvise(self->mem, SIZE, MADV_PAGEOUT));
+	for (int i = 0; i < 2; i++)
+		ASSERT_EQ(0, madvise(self->mem, SIZE, MADV_PAGEOUT));
 	for (int i = 0; i < PAGES; i++)
 		ASSERT_EQ(0x01010102, *(uint32_t *)(self->mem + i * PAGE));
 }
