@@ -141,7 +141,7 @@ bool vtx_tlb_nth(unsigned long n, vtx_tlb_look_t look, void *data);
  * Return: not 0. What was read from an EPT entry before is still true as long as
  * this is the same, under the lock that guards entries.
  */
-static inline s64 vtx_tlb_ept_gen(const struct vtx_tlb_vm *vm)
+static inline s64 vtx_tlb_ept_gen(struct vtx_tlb_vm *vm)
 {
 	return atomic64_read(&vm->ept_gen);
 }
