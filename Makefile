@@ -35,7 +35,7 @@ static:			## W=1 C=1 build, checkpatch, headers, layers, spelling
 vm:			## kselftests in the VMX host only
 	scripts/check-vm
 
-check-clients: module	## other people's programs on vtx, QEMU with Linux first: 6 minutes
+check-clients: module	## other people's programs on vtx, QEMU with Linux first: 10 minutes
 	@$(MAKE) -s -C tests demos
 	@scripts/check-clients
 
