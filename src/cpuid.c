@@ -267,8 +267,8 @@ static bool vendor_is(const struct kvm_cpuid_entry2 *e, const char *name)
  * A leaf beyond its range reads as the highest basic one: SDM vol. 2 "CPUID". As
  * zeros on AMD's CPUs: APM vol. 3 "CPUID".
  */
-static noinline const struct kvm_cpuid_entry2 *find_or_last(const struct vtx_vcpu *vcpu,
-						   u32 function, u32 index)
+static noinline const struct kvm_cpuid_entry2 *
+find_or_last(const struct vtx_vcpu *vcpu, u32 function, u32 index)
 {
 	const struct kvm_cpuid_entry2 *e = find(vcpu, function, index);
 	const struct kvm_cpuid_entry2 *range, *basic;
