@@ -31,6 +31,11 @@
 #include "vmx_insn.h"
 #include "vtx.h"
 
+/* SDM vol. 3 table "Exit Qualification for EPT Violations". */
+#define QUAL_WRITE		BIT(1)
+#define QUAL_LINEAR		BIT(7)	/* the linear address is valid, */
+#define QUAL_TRANSLATED		BIT(8)	/* and not its translation failed */
+
 /* Two operands of at most 8 bytes, each on at most two pages. */
 #define MAX_PIECES	4
 
@@ -62,12 +67,9 @@ struct translation {
  * @code:	its bytes, and what they are
  * @nr_translations: how many
  * @translations: those of its operands so far
- * @device:	guest page that was found to have no memory; ROM, if @rom
- * @rom:	only writes go to the VMM there
  * @rip:	where it is
  * @rsp:	RSP before it
- * @rflags:	RFLAGS, given to the vCPU only when all is done
- * @regs:	the vCPU's GPRs: changed when nothing can go wrong any more
+ * @rflags:	RFLAGS, given to the vCPU only when all is done, as GPRs are
  * @reads:	device reads so far in this attempt
  * @nr_reads:	reads that the VMM has answered
  * @reading:	the VMM has been asked for one more
@@ -82,12 +84,9 @@ struct vtx_mmio {
 	struct vtx_fetch code;
 	unsigned int nr_translations;
 	struct translation translations[MAX_TRANSLATIONS];
-	gpa_t device;
-	bool rom;
 	u64 rip;
 	u64 rsp;
 	u64 rflags;
-	u64 *regs;
 	unsigned int reads;
 	unsigned int nr_reads;
 	bool reading;
@@ -118,7 +117,6 @@ int vtx_mmio_alloc(struct vtx_vcpu *vcpu)
 	if (!vcpu->mmio)
 		return -ENOMEM;
 	vcpu->mmio->vcpu = vcpu;
-	vcpu->mmio->regs = vcpu->regs;
 	return 0;
 }
 
@@ -216,10 +214,16 @@ static int split(struct vtx_mmio *e, gva_t gva, u32 access, struct piece *pieces
 	return r;
 }
 
-/* As vtx_guest_copy(), which need not look where the exit came from. */
+/*
+ * As vtx_guest_copy(), which need not look where the exit came from: there is no
+ * memory, or for a write none that takes it.
+ */
 static int access_memory(struct vtx_mmio *e, struct piece *p, bool write)
 {
-	if ((p->gpa & PAGE_MASK) == e->device && (write || !e->rom))
+	const struct vtx_exit *exit = &e->vcpu->exit;
+
+	if (p->gpa >> PAGE_SHIFT == exit->gpa >> PAGE_SHIFT &&
+	    (write || !(exit->qual & QUAL_WRITE)))
 		return -ENXIO;
 	return vtx_guest_copy(e->vcpu->vm, p->gpa, p->data, p->len, write);
 }
@@ -288,9 +292,9 @@ static int execute_two(struct vtx_mmio *e)
 	u64 a, b;
 	int r;
 
-	r = linear(e, insn->seg, vtx_insn_effective_offset(insn, e->regs, 0), false, &src);
+	r = linear(e, insn->seg, vtx_insn_effective_offset(insn, e->vcpu->regs, 0), false, &src);
 	if (!r)
-		r = linear(e, VTX_INSN_ES, vtx_insn_string_dest(insn, e->regs), copy, &dst);
+		r = linear(e, VTX_INSN_ES, vtx_insn_string_dest(insn, e->vcpu->regs), copy, &dst);
 	if (!r)
 		r = read_mem(e, src, &a);
 	if (r)
@@ -308,7 +312,7 @@ static int execute_one(struct vtx_mmio *e)
 	const struct vtx_insn *insn = &e->code.insn;
 	bool write = vtx_insn_writes_mem(insn);
 	unsigned int seg = insn->seg;
-	u64 rax = e->regs[VTX_RAX], reg = e->regs[insn->reg];
+	u64 rax = e->vcpu->regs[VTX_RAX], reg = e->vcpu->regs[insn->reg];
 	struct piece pieces[2];
 	u64 offset, value = 0;
 	gva_t gva;
@@ -316,26 +320,26 @@ static int execute_one(struct vtx_mmio *e)
 
 	if (insn->op == VTX_INSN_STOS || insn->op == VTX_INSN_SCAS) {
 		seg = VTX_INSN_ES;
-		offset = vtx_insn_string_dest(insn, e->regs);
+		offset = vtx_insn_string_dest(insn, e->vcpu->regs);
 	} else {
-		offset = vtx_insn_effective_offset(insn, e->regs, e->rip + insn->len);
+		offset = vtx_insn_effective_offset(insn, e->vcpu->regs, e->rip + insn->len);
 	}
 	r = linear(e, seg, offset, write, &gva);
 	if (r)
 		return r;
 	if (!vtx_insn_reads_mem(insn))
-		return write_mem(e, gva, vtx_insn_store_value(insn, e->regs));
+		return write_mem(e, gva, vtx_insn_store_value(insn, e->vcpu->regs));
 	/* A read-modify-write faults before the device sees the read. */
 	r = write ? split(e, gva, VTX_ACCESS_WRITE, pieces) : 0;
 	if (!r)
 		r = read_mem(e, gva, &value);
 	if (r)
 		return r;
-	value = vtx_insn_execute(insn, value, e->regs, &e->rflags);
+	value = vtx_insn_execute(insn, value, e->vcpu->regs, &e->rflags);
 	r = write ? write_mem(e, gva, value) : 0;
 	if (unlikely(r)) {
-		e->regs[insn->reg] = reg;
-		e->regs[VTX_RAX] = rax;
+		e->vcpu->regs[insn->reg] = reg;
+		e->vcpu->regs[VTX_RAX] = rax;
 	}
 	return r;
 }
@@ -358,9 +362,9 @@ static int execute_stack(struct vtx_mmio *e)
 {
 	const struct vtx_insn *insn = &e->code.insn;
 	bool push = insn->op == VTX_INSN_PUSH;
-	u64 mask = stack_mask(e), old = e->regs[VTX_RSP];
+	u64 mask = stack_mask(e), old = e->vcpu->regs[VTX_RSP];
 	u64 rsp = (push ? old - insn->op_size : old + insn->op_size) & mask;
-	u64 offset = vtx_insn_effective_offset(insn, e->regs, e->rip + insn->len);
+	u64 offset = vtx_insn_effective_offset(insn, e->vcpu->regs, e->rip + insn->len);
 	gva_t mem, stack;
 	u64 value;
 	int r;
@@ -373,7 +377,7 @@ static int execute_stack(struct vtx_mmio *e)
 	if (!r)
 		r = write_mem(e, push ? stack : mem, value);
 	if (!r)
-		e->regs[VTX_RSP] = (old & ~mask) | rsp;
+		e->vcpu->regs[VTX_RSP] = (old & ~mask) | rsp;
 	return r;
 }
 
@@ -389,14 +393,14 @@ static int execute(struct vtx_mmio *e)
 
 	if (insn->op == VTX_INSN_PUSH || insn->op == VTX_INSN_POP)
 		return execute_stack(e);
-	if (is_string(insn) && !vtx_insn_string_count(insn, e->regs))
+	if (is_string(insn) && !vtx_insn_string_count(insn, e->vcpu->regs))
 		return 0;
 	if (insn->op == VTX_INSN_MOVS || insn->op == VTX_INSN_CMPS)
 		r = execute_two(e);
 	else
 		r = execute_one(e);
 	if (!r && is_string(insn))
-		vtx_insn_string_step(insn, e->regs, e->rflags, 1);
+		vtx_insn_string_step(insn, e->vcpu->regs, e->rflags, 1);
 	return r;
 }
 
@@ -405,13 +409,13 @@ static void commit(struct vtx_mmio *e)
 	struct vtx_vcpu *vcpu = e->vcpu;
 
 	vtx_vcpu_load(vcpu);
-	if (e->regs[VTX_RSP] != e->rsp)
-		vmcs_writel(GUEST_RSP, e->regs[VTX_RSP]);
+	if (e->vcpu->regs[VTX_RSP] != e->rsp)
+		vmcs_writel(GUEST_RSP, e->vcpu->regs[VTX_RSP]);
 	if (e->rflags != e->w.rflags)
 		vmcs_writel(GUEST_RFLAGS, e->rflags);
 	/* Between rounds of a string instruction RIP stays, interrupts may come. */
 	if (!is_string(&e->code.insn) ||
-	    vtx_insn_string_done(&e->code.insn, e->regs, e->rflags))
+	    vtx_insn_string_done(&e->code.insn, e->vcpu->regs, e->rflags))
 		vtx_retire(vcpu, vtx_next_rip(vcpu, e->rip, e->code.insn.len));
 	vtx_vcpu_put(vcpu);
 }
@@ -453,16 +457,11 @@ static int attempt(struct vtx_mmio *e, int r)
 static u64 read_registers(struct vtx_mmio *e)
 {
 	e->rsp = vmcs_readl(GUEST_RSP);
-	e->regs[VTX_RSP] = e->rsp;
+	e->vcpu->regs[VTX_RSP] = e->rsp;
 	e->rflags = vmcs_readl(GUEST_RFLAGS);
 	e->w.rflags = e->rflags;
 	return vmcs_readl(GUEST_RIP);
 }
-
-/* SDM vol. 3 table "Exit Qualification for EPT Violations". */
-#define QUAL_WRITE		BIT(1)
-#define QUAL_LINEAR		BIT(7)	/* the linear address is valid, */
-#define QUAL_TRANSLATED		BIT(8)	/* and not its translation failed */
 
 /**
  * vtx_mmio_exit() - the guest touched device memory
@@ -479,8 +478,6 @@ int vtx_mmio_exit(struct vtx_vcpu *vcpu)
 	e->nr_reads = 0;
 	e->reading = false;
 	e->nr_translations = 0;
-	e->device = vcpu->exit.gpa & PAGE_MASK;
-	e->rom = qual & QUAL_WRITE;
 	if ((qual & QUAL_LINEAR) && (qual & QUAL_TRANSLATED))
 		remember(e, vcpu->exit.gla, vcpu->exit.gpa,
 			 qual & QUAL_WRITE ? VTX_ACCESS_WRITE : 0);
@@ -504,7 +501,7 @@ static int finish_load(struct vtx_mmio *e)
 	u64 value = 0;
 
 	memcpy(&value, e->read[0].data, e->read[0].len);
-	vtx_insn_execute(&e->code.insn, value, e->regs, &e->rflags);
+	vtx_insn_execute(&e->code.insn, value, e->vcpu->regs, &e->rflags);
 	e->nr_writes = 0;
 	commit(e);
 	return VTX_RESUME;
