@@ -20,8 +20,8 @@
 
 #include "bus.h"
 #include "cr.h"
-#include "decode.h"
 #include "event.h"
+#include "fetch.h"
 #include "gwalk.h"
 #include "internal_error.h"
 #include "vmcs_init.h"
@@ -125,19 +125,13 @@ static void reverse(struct vtx_vcpu *vcpu)
 /* -EFAULT: #PF is queued. Device memory as the other operand is not done. */
 static int string_fault(struct vtx_vcpu *vcpu, const struct vtx_gwalk *w, int error)
 {
-	u32 len = min_t(u32, vcpu->exit.insn_len, VTX_INSN_MAX_LEN);
-	u8 bytes[VTX_INSN_MAX_LEN];
-	gva_t gva;
-	bool ok;
+	struct vtx_fetch f = { };
 
 	if (error == -EFAULT)
 		return VTX_RESUME;
-	vtx_vcpu_load(vcpu);
-	ok = vtx_linear(w, VTX_SEG_CS, vcpu->pio.rip, len, false, &gva);
-	vtx_vcpu_put(vcpu);
-	if (!ok || vtx_gva_read(vcpu, w, gva, bytes, len, VTX_ACCESS_FETCH))
-		len = 0;
-	return vtx_emulation_failure(vcpu, bytes, len);
+	/* Not for what it is, which the decoder does not know: for its bytes. */
+	vtx_fetch_insn(vcpu, w, vcpu->pio.rip, &f);
+	return vtx_emulation_failure(vcpu, f.bytes, min(f.nr_bytes, vcpu->exit.insn_len));
 }
 
 /* OUTS reads its data. INS: a fault comes before the device is asked. */
