@@ -53,8 +53,8 @@ static inline void vtx_ibpb_exit_to_user(void) { }
 
 /*
  * guest_state_enter_irqoff() of <linux/kvm_host.h> less its note of a quiescent
- * state to RCU at every entry: leaving the run loop is one, and the tick, an exit
- * from the guest like any other, makes it leave when RCU has waited for long.
+ * state to RCU at every entry: run.c takes note after each interrupt, and leaving
+ * the run loop is one.
  */
 #include <linux/kvm_host.h>
 static __always_inline void vtx_guest_state_enter(void)

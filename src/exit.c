@@ -70,7 +70,7 @@ static void handle_db(struct vtx_vcpu *vcpu, u32 info)
 	if ((info & INTR_INFO_INTR_TYPE_MASK) == INTR_TYPE_PRIV_SW_EXCEPTION) {
 		vmcs_write32(GUEST_INTERRUPTIBILITY_INFO,
 			     vmcs_read32(GUEST_INTERRUPTIBILITY_INFO) &
-			     ~(GUEST_INTR_STATE_STI | GUEST_INTR_STATE_MOV_SS));
+			     ~VTX_BLOCKED_STI_MOVSS);
 		vmcs_writel(GUEST_RIP, vtx_next_rip(vcpu, vmcs_readl(GUEST_RIP),
 						    vmcs_read32(VM_EXIT_INSTRUCTION_LEN)));
 	}
@@ -270,10 +270,9 @@ static int handle_xsetbv(struct vtx_vcpu *vcpu)
  */
 static int handle_ept_violation(struct vtx_vcpu *vcpu)
 {
-	gfn_t gfn = vmcs_read64(GUEST_PHYSICAL_ADDRESS) >> PAGE_SHIFT;
-
+	vcpu->exit.gpa = vmcs_read64(GUEST_PHYSICAL_ADDRESS);
 	save_vectoring(vcpu);
-	if (gfn != vcpu->device_gfn)
+	if (vcpu->exit.gpa >> PAGE_SHIFT != vcpu->device_gfn)
 		return VTX_ATOMIC;
 	reblock_nmi(vmcs_readl(EXIT_QUALIFICATION));
 	return VTX_SLOW;
@@ -282,7 +281,7 @@ static int handle_ept_violation(struct vtx_vcpu *vcpu)
 static int handle_ept_violation_atomic(struct vtx_vcpu *vcpu)
 {
 	u64 qual = vmcs_readl(EXIT_QUALIFICATION);
-	int r = vtx_fault_fast(vcpu, vmcs_read64(GUEST_PHYSICAL_ADDRESS), qual);
+	int r = vtx_fault_fast(vcpu, vcpu->exit.gpa, qual);
 
 	reblock_nmi(qual);
 	if (r < 0)

@@ -128,16 +128,16 @@ static int entry_failed(struct vtx_vcpu *vcpu)
 	return vtx_fail_entry(vcpu, vmcs_read32(VM_INSTRUCTION_ERROR));
 }
 
-/* Has @r, from an exit handler, got anything for who asked for the stay? */
+/* Is @r, from an exit handler, nobody's business outside the stay? */
 static __always_inline bool goes_on(int r)
 {
 	return r == VTX_RESUME || r == VTX_AROUND || r == VTX_ATOMIC;
 }
 
 /*
- * Interrupts get their turn, then exits that are served with IRQs on. RCU may
- * take this for user mode: no other quiescent state comes from a guest that
- * computes. Return: as exit handlers; VTX_RESUME with IRQs off.
+ * Interrupts get their turn, then exits that are served with IRQs on. After an
+ * interrupt RCU may take this for user mode: the tick is one, and no other quiescent
+ * state comes from a guest that computes. Return: as exit handlers; VTX_RESUME with IRQs off.
  */
 static noinline int around(struct vtx_vcpu *vcpu, int r)
 {
@@ -148,11 +148,12 @@ static noinline int around(struct vtx_vcpu *vcpu, int r)
 	asm volatile("nop");
 	local_irq_disable();
 	guest_timing_exit_irqoff();
-	rcu_virt_note_context_switch(smp_processor_id());
 	if (r == VTX_ATOMIC) {
 		local_irq_enable();
 		r = vtx_exit_atomic(vcpu);
 		local_irq_disable();
+	} else {
+		rcu_virt_note_context_switch(smp_processor_id());
 	}
 	return goes_on(r) ? VTX_RESUME : r;
 }
