@@ -52,9 +52,9 @@ void vtx_dirty_watch(struct vtx_vm *vm, const struct vtx_memslot *slot)
  * @gpa: where the CPU could not set them, for a page table of the guest
  *
  * For good, and only for what the VMM has made so: a guest whose tables are
- * where nothing is gets no say. vCPUs that enter with the flags enabled go on setting them, which
- * does no harm: what was written to before is in the log when this returns, and
- * can't be written to without an exit.
+ * where nothing is gets no say. vCPUs that enter with the flags enabled go on
+ * setting them, which does no harm: what was written to before is in the log when
+ * this returns, and can't be written to without an exit.
  *
  * Context: may sleep; takes vm->lock, so that no slot and no vCPU comes meanwhile.
  * Return: true if @gpa is in read-only memory.

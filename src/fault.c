@@ -271,8 +271,8 @@ static int map_found(struct vtx_vcpu *vcpu, const struct place *p, const struct 
 		case VTX_EPT_NO_LARGE:
 			r = SMALL;
 			break;
-		case VTX_EPT_FLUSH:	/* the guest comes again */
-			vtx_mm_flush(vm);
+		case VTX_EPT_FLUSH:	/* replace_one() has seen to it */
+			break;
 		}
 	}
 	spin_unlock(&vm->ept_lock);
