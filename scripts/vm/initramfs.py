@@ -5,6 +5,7 @@ import hashlib
 import os
 import re
 import subprocess
+import tempfile
 
 import image
 import kernel
@@ -56,6 +57,24 @@ def libraries(path):
     return re.findall(r"(/\S+) \(0x", shown.stdout)
 
 
+def without_debug(path):
+    """A file's bytes; of an ELF file, less what only a debugger reads."""
+    with open(path, "rb") as f:
+        data = f.read()
+    if data[:4] != b"\x7fELF" or b".debug_info\0" not in data:
+        return data
+    fd, stripped = tempfile.mkstemp()
+    os.close(fd)
+    try:
+        subprocess.run(["strip", "-g", "-o", stripped, path], check=True)
+        with open(stripped, "rb") as f:
+            return f.read()
+    except (FileNotFoundError, subprocess.CalledProcessError):
+        return data
+    finally:
+        os.unlink(stripped)
+
+
 def interpreter(path):
     """What a script asks to be run by, unless busybox has it."""
     with open(path, "rb") as f:
@@ -90,6 +109,11 @@ class Initramfs:
             if applet != "busybox":
                 self.cpio.symlink(f"bin/{applet}", "/bin/busybox")
 
+    def file(self, dest, source):
+        """Adds one file, without what it may need."""
+        self.cpio.data(dest, without_debug(source),
+                       0o755 if os.access(source, os.X_OK) else 0o644)
+
     def add(self, source, dest=None):
         """Adds a file or a directory, with shared libraries and interpreter."""
         dest = dest or os.path.join(GUEST_HOME, os.path.basename(
@@ -102,7 +126,7 @@ class Initramfs:
         if dest in self.have:
             return dest
         self.have.add(dest)
-        self.cpio.file(dest, source)
+        self.file(dest, source)
         for needed in (*libraries(source), interpreter(source)):
             if needed and os.path.isfile(needed) and \
                not needed.startswith("/bin/busybox"):
