@@ -167,6 +167,19 @@ kvm_intel_is_refused()
 		machine_works
 }
 
+# Another hypervisor has VMX on the last CPU. The others are off again, or the
+# load after it would find them taken.
+vmx_in_use_is_refused()
+{
+	rmmod vtx && insmod "$here/foreign_vmxe.ko" || return 1
+	mark
+	! load && ! loaded &&
+		log_since_mark | grep -q 'vtx: refused: CPU [0-9]* is in VMX operation already'
+	refused=$?
+	rmmod foreign_vmxe
+	load && [ $refused -eq 0 ] && machine_works
+}
+
 open_device_keeps_it_loaded()
 {
 	exec 9<>/dev/vtx || return 1
@@ -280,6 +293,12 @@ if [ -r $modules/kvm_intel.ko ] && [ ! -d /sys/module/kvm ]; then
 else
 	number=$((number + 1))
 	echo "ok $number module_kvm_intel_is_refused # SKIP no $modules/kvm_intel.ko, or KVM is loaded"
+fi
+if [ -r "$here/foreign_vmxe.ko" ]; then
+	check module_vmx_in_use_is_refused vmx_in_use_is_refused
+else
+	number=$((number + 1))
+	echo "ok $number module_vmx_in_use_is_refused # SKIP no $here/foreign_vmxe.ko"
 fi
 check module_second_load_fails second_load_fails
 check module_open_device_keeps_it_loaded open_device_keeps_it_loaded
