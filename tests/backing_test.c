@@ -3,10 +3,11 @@
  * What a slot is backed with: memory that the guest, the process or a seal must
  * not write to, and pages that belong to a file on a disk. Two vCPUs each.
  */
+#include <linux/loop.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
-#include <sys/sysmacros.h>
 
 #include "kselftest_harness.h"
 #include "lib/race.h"
@@ -131,23 +132,7 @@ TEST_F(rom, can_be_read_and_writes_exit)
 		EXPECT_LT(around + PAGES / 2, vtx_count("mapped_around"));
 }
 
-FIXTURE(backing) {
-	struct vm m;
-	uint8_t *mem;
-};
-
-FIXTURE_SETUP(backing)
-{
-	vm_create(&self->m);
-	self->mem = map_aligned(SIZE);
-	madvise(self->mem, SIZE, MADV_NOHUGEPAGE);
-	ASSERT_EQ(0, vm_set_slot(&self->m, 1, BASE, SIZE, self->mem));
-}
-
-FIXTURE_TEARDOWN(backing)
-{
-	vm_destroy(&self->m);
-}
+REGION_FIXTURE(backing)
 
 /* M11: a slot that the guest may write to makes nobody's file writable. */
 TEST_F(backing, sealed_memfd_can_be_read_only)
@@ -189,44 +174,37 @@ TEST_F(backing, sealed_memfd_can_be_mapped_privately)
 	}
 }
 
-#define DISK	"/dev/zram1"
-
-/* A disk of its own for this test, in compressed memory. Return: it can be had. */
-static bool make_disk(void)
+/* A disk of its own for this test, in memory. Return: it can be had. */
+static bool make_disk(char *disk, size_t size, int *fd)
 {
-	char path[64];
-	long n = read_number("/sys/class/zram-control/hot_add");
-	int major = 0, minor = 0;
-	FILE *f;
+	int memory = memfd_create("disk", 0), control = open("/dev/loop-control", O_RDWR);
+	int n = ioctl(control, LOOP_CTL_GET_FREE);
+	bool done;
 
-	if (n != 1)
-		return false;
-	snprintf(path, sizeof(path), "/sys/block/zram%ld/disksize", n);
-	if (!write_file(path, "16777216"))
-		return false;
-	f = fopen("/sys/block/zram1/dev", "r");
-	if (!f || fscanf(f, "%d:%d", &major, &minor) != 2)
-		return false;
-	fclose(f);
-	mknod(DISK, S_IFBLK | 0600, makedev(major, minor));
-	return true;
+	snprintf(disk, size, "/dev/loop%d", n);
+	*fd = open(disk, O_RDWR);
+	done = !ftruncate(memory, 16 << 20) && !ioctl(*fd, LOOP_SET_FD, memory);
+	close(control);
+	close(memory);
+	return done;
 }
 
 /* Pages of a file on a disk: dirty as long as the guest can write to them. */
 TEST_F(backing, file_on_disk_has_all_writes)
 {
-	char dir[32], path[64];
+	char disk[32], dir[32], path[64];
 	uint64_t word[3];
-	int fd;
+	int fd, disk_fd;
 
-	if (!make_disk())
-		SKIP(return, "needs root and the module zram with one device");
-	if (system("mke2fs -F -b 4096 " DISK " >/dev/null 2>&1"))
-		SKIP(return, "no mke2fs");
+	if (!make_disk(disk, sizeof(disk), &disk_fd))
+		SKIP(return, "needs root and the module loop");
+	snprintf(path, sizeof(path), "mkfs.minix %s >/dev/null 2>&1", disk);
+	if (system(path))
+		SKIP(return, "no mkfs.minix");
 	snprintf(dir, sizeof(dir), "/tmp/backing_test.%d", getpid());
 	ASSERT_EQ(0, mkdir(dir, 0700));
-	if (mount(DISK, dir, "ext2", 0, NULL))
-		SKIP(return, "no ext2: %s", strerror(errno));
+	if (mount(disk, dir, "minix", 0, NULL))
+		SKIP(return, "no minix: %s", strerror(errno));
 	snprintf(path, sizeof(path), "%s/file", dir);
 	fd = open(path, O_RDWR | O_CREAT, 0600);
 	ASSERT_EQ(0, ftruncate(fd, SIZE));
@@ -240,7 +218,7 @@ TEST_F(backing, file_on_disk_has_all_writes)
 	ASSERT_EQ(0, close(fd));
 	/* What is not on the disk now is lost. */
 	ASSERT_EQ(0, umount(dir));
-	ASSERT_EQ(0, mount(DISK, dir, "ext2", MS_RDONLY, NULL));
+	ASSERT_EQ(0, mount(disk, dir, "minix", MS_RDONLY, NULL));
 	fd = open(path, O_RDONLY);
 	for (uint64_t p = 0; p < PAGES; p++) {
 		ASSERT_EQ(sizeof(word), pread(fd, word, sizeof(word), p * PAGE));
@@ -251,8 +229,8 @@ TEST_F(backing, file_on_disk_has_all_writes)
 	close(fd);
 	EXPECT_EQ(0, umount(dir));
 	rmdir(dir);
-	unlink(DISK);
-	EXPECT_TRUE(write_file("/sys/class/zram-control/hot_remove", "1"));
+	EXPECT_EQ(0, ioctl(disk_fd, LOOP_CLR_FD));
+	close(disk_fd);
 }
 
 TEST_HARNESS_MAIN

@@ -13,23 +13,7 @@
 #include "kselftest_harness.h"
 #include "lib/race.h"
 
-FIXTURE(mmu) {
-	struct vm m;
-	uint8_t *mem;
-};
-
-FIXTURE_SETUP(mmu)
-{
-	vm_create(&self->m);
-	self->mem = map_aligned(SIZE);
-	madvise(self->mem, SIZE, MADV_NOHUGEPAGE);
-	ASSERT_EQ(0, vm_set_slot(&self->m, 1, BASE, SIZE, self->mem));
-}
-
-FIXTURE_TEARDOWN(mmu)
-{
-	vm_destroy(&self->m);
-}
+REGION_FIXTURE(mmu)
 
 /* M1, M16 */
 TEST_F(mmu, munmap_and_map_again)

@@ -5,23 +5,7 @@
 #include "kselftest_harness.h"
 #include "lib/race.h"
 
-FIXTURE(populate) {
-	struct vm m;
-	uint8_t *mem;
-};
-
-FIXTURE_SETUP(populate)
-{
-	vm_create(&self->m);
-	self->mem = map_aligned(SIZE);
-	madvise(self->mem, SIZE, MADV_NOHUGEPAGE);
-	ASSERT_EQ(0, vm_set_slot(&self->m, 1, BASE, SIZE, self->mem));
-}
-
-FIXTURE_TEARDOWN(populate)
-{
-	vm_destroy(&self->m);
-}
+REGION_FIXTURE(populate)
 
 /* The guest's only access to a page at BASE. */
 #define PEEK(error) do {						\

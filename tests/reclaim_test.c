@@ -11,23 +11,7 @@
 #include "kselftest_harness.h"
 #include "lib/race.h"
 
-FIXTURE(pages) {
-	struct vm m;
-	uint8_t *mem;
-};
-
-FIXTURE_SETUP(pages)
-{
-	vm_create(&self->m);
-	self->mem = map_aligned(SIZE);
-	madvise(self->mem, SIZE, MADV_NOHUGEPAGE);
-	ASSERT_EQ(0, vm_set_slot(&self->m, 1, BASE, SIZE, self->mem));
-}
-
-FIXTURE_TEARDOWN(pages)
-{
-	vm_destroy(&self->m);
-}
+REGION_FIXTURE(pages)
 
 /* M2; what stays and what goes then is populate_test's. */
 TEST_F(pages, madv_free)

@@ -58,6 +58,21 @@ bool wait_passes(struct vm *m, struct runner *r, unsigned int n);
 void move_hole(uint8_t *to);
 bool is_poison(const uint8_t *mem);
 
+/* For programs that include the harness: a machine with the region, in small pages. */
+#define REGION_FIXTURE(name)						\
+FIXTURE(name) {								\
+	struct vm m;							\
+	uint8_t *mem;							\
+};									\
+FIXTURE_SETUP(name)							\
+{									\
+	vm_create(&self->m);						\
+	self->mem = map_aligned(SIZE);					\
+	madvise(self->mem, SIZE, MADV_NOHUGEPAGE);			\
+	ASSERT_EQ(0, vm_set_slot(&self->m, 1, BASE, SIZE, self->mem));	\
+}									\
+FIXTURE_TEARDOWN(name) { vm_destroy(&self->m); }
+
 #define STOP_RACE(m, r, what, events) do {				\
 	EXPECT_TRUE(wait_passes(m, r, 2));				\
 	*stop_word(m) = 1;						\
