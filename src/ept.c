@@ -233,14 +233,17 @@ enum vtx_ept_result vtx_ept_map(struct vtx_ept *ept, gfn_t gfn, hpa_t phys, u64 
 				unsigned int level, struct vtx_ept_spare *spare)
 {
 	unsigned int found;
-	u64 *entry;
+	u64 *entry, *table;
 
-	while (entry = find_entry(ept, gfn, level, &found), found > level) {
-		if (vtx_ept_present(*entry))
-			return split(entry, gfn, phys, rights);
+	entry = find_entry(ept, gfn, level, &found);
+	if (found > level && vtx_ept_present(*entry))
+		return split(entry, gfn, phys, rights);
+	while (found > level) {
 		if (!spare->n)
 			return VTX_EPT_NO_SPARE;
-		change_entry(entry, 0, vtx_ept_table(__pa(spare->table[--spare->n])));
+		table = spare->table[--spare->n];
+		change_entry(entry, 0, vtx_ept_table(__pa(table)));
+		entry = &table[vtx_ept_index(gfn, --found)];
 	}
 	if (vtx_ept_present(*entry) && !vtx_ept_is_leaf(*entry, level))
 		return VTX_EPT_NO_LARGE;
