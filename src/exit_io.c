@@ -143,7 +143,7 @@ static int touch_operand(struct vtx_vcpu *vcpu, const struct vtx_gwalk *w)
 
 	if (pio->in)
 		return vtx_gva_check_write(vcpu, w, pio->gva, len);
-	r = vtx_gva_read(vcpu, w, pio->gva, vcpu->pio_data, len, 0);
+	r = vtx_gva_read(vcpu, w, pio->gva, vcpu->pio_data, len);
 	if (!r && pio->down)
 		reverse(vcpu);
 	return r;

@@ -2,9 +2,9 @@
 /*
  * fault.c - from a guest-physical address to a page of the process
  *
- * Owns the way EPT violation -> slot -> pages -> EPT entries, and the kernel's own
- * accesses to guest memory. Entered from exit.c with preemption off (fast: only
- * pages that are in the process's page table) or from a sleepable context.
+ * Owns the way EPT violation -> slot -> pages -> EPT entries. Entered from exit.c
+ * with preemption off (fast: only pages that are in the process's page table) or
+ * from a sleepable context.
  */
 #include "fault.h"
 
@@ -13,45 +13,19 @@
 #include <linux/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/seq_file.h>
-#include <linux/uaccess.h>
 
 #include <asm/cpufeature.h>
 #include <asm/io.h>
 #include <asm/vmx.h>
 
 #include "ept_entry.h"
+#include "guest_mem.h"
 #include "memslot.h"
 #include "mm.h"
 #include "vtx.h"
 
 /* Pages looked up for one violation: aligned, so that they share a table. */
 #define AROUND		32
-
-/**
- * struct place - where a guest page lives
- * @gfn: the page
- * @hva: its address in the process
- * @slot: has it; under ept_lock as long as @gen is the VM's, or under map_sem
- * @first: of the slot
- * @end: of the slot
- * @read_only: the guest may not write
- * @logged: its writes are logged
- * @leaving: the slot is on its way out
- * @seq: as of which invalidation (mm.c)
- * @gen: as of which memory map
- */
-struct place {
-	gfn_t gfn;
-	unsigned long hva;
-	struct vtx_memslot *slot;
-	gfn_t first;
-	gfn_t end;
-	bool read_only;
-	bool logged;
-	bool leaving;
-	unsigned long seq;
-	unsigned long gen;
-};
 
 /**
  * struct found - pages of the process around a guest page
@@ -75,28 +49,6 @@ struct found {
 
 struct vtx_fault_counters vtx_fault_count;
 
-static bool find_place(struct vtx_vm *vm, gfn_t gfn, struct place *p)
-{
-	struct vtx_memslot *slot;
-
-	spin_lock(&vm->ept_lock);
-	slot = vtx_memmap_find(vm->memmap, gfn);
-	if (slot) {
-		p->gfn = gfn;
-		p->hva = vtx_memslot_hva(slot, gfn);
-		p->slot = slot;
-		p->first = slot->gfn;
-		p->end = slot->gfn + slot->npages;
-		p->read_only = slot->flags & KVM_MEM_READONLY;
-		p->logged = slot->dirty;
-		p->leaving = slot->leaving;
-		p->gen = vm->map_gen;
-		p->seq = vtx_mm_seq(vm);
-	}
-	spin_unlock(&vm->ept_lock);
-	return slot;
-}
-
 /* CVE-2018-12207: code in large pages can hang such a CPU. */
 static bool no_large_code(void)
 {
@@ -104,7 +56,7 @@ static bool no_large_code(void)
 }
 
 /* A large page must have the slot, and the same alignment on both sides. */
-static bool large_fits(const struct place *p, u64 access)
+static bool large_fits(const struct vtx_place *p, u64 access)
 {
 	const u64 span = vtx_ept_span(2);
 	gfn_t first = p->gfn & ~(span - 1);
@@ -123,7 +75,7 @@ static void put_pages(struct found *f)
 }
 
 /* The pages from @first on that the process has in its page table. */
-static bool look(const struct place *p, struct found *f, gfn_t first, gfn_t end, bool write)
+static bool look(const struct vtx_place *p, struct found *f, gfn_t first, gfn_t end, bool write)
 {
 	int before = p->gfn - first, n;
 
@@ -147,7 +99,7 @@ static bool is_near(const struct vtx_vcpu *vcpu, gfn_t gfn)
 }
 
 /* Looks without sleeping. Return: false if the page itself is not there. */
-static bool look_around(const struct place *p, struct found *f, bool write, bool near)
+static bool look_around(const struct vtx_place *p, struct found *f, bool write, bool near)
 {
 	gfn_t first = max(p->gfn & ~(gfn_t)(AROUND - 1), p->first);
 	gfn_t end = min((p->gfn | (AROUND - 1)) + 1, p->end);
@@ -181,7 +133,7 @@ static bool make_dirty(struct page *page, bool written)
 }
 
 /* ept_lock held. The page that faulted. */
-static enum vtx_ept_result map_one(struct vtx_vcpu *vcpu, const struct place *p,
+static enum vtx_ept_result map_one(struct vtx_vcpu *vcpu, const struct vtx_place *p,
 				   const struct found *f)
 {
 	hpa_t phys = page_to_phys(f->page[p->gfn - f->first]);
@@ -205,7 +157,7 @@ static enum vtx_ept_result map_one(struct vtx_vcpu *vcpu, const struct place *p,
  * ept_lock held. As map_one(), also where something else is mapped: that goes, with
  * a flush, and the page comes before another vCPU's fault brings back what was there.
  */
-static enum vtx_ept_result replace_one(struct vtx_vcpu *vcpu, const struct place *p,
+static enum vtx_ept_result replace_one(struct vtx_vcpu *vcpu, const struct vtx_place *p,
 				       const struct found *f)
 {
 	enum vtx_ept_result r = map_one(vcpu, p, f);
@@ -220,7 +172,7 @@ static enum vtx_ept_result replace_one(struct vtx_vcpu *vcpu, const struct place
 }
 
 /* ept_lock held. Its neighbours, as far as nothing is mapped there. */
-static void map_others(struct vtx_ept *ept, const struct place *p, const struct found *f)
+static void map_others(struct vtx_ept *ept, const struct vtx_place *p, const struct found *f)
 {
 	u64 phys[AROUND];
 	int i;
@@ -234,7 +186,7 @@ static void map_others(struct vtx_ept *ept, const struct place *p, const struct 
 }
 
 /* ept_lock held. */
-static bool is_stale(struct vtx_vm *vm, const struct place *p, const struct found *f)
+static bool is_stale(struct vtx_vm *vm, const struct vtx_place *p, const struct found *f)
 {
 	unsigned long first = p->hva - ((p->gfn - f->first) << PAGE_SHIFT);
 	unsigned long end = first + ((unsigned long)f->n << PAGE_SHIFT);
@@ -247,7 +199,7 @@ static bool is_stale(struct vtx_vm *vm, const struct place *p, const struct foun
 }
 
 /* Return: as vtx_fault_fast(), RACED, or SMALL. */
-static int map_found(struct vtx_vcpu *vcpu, const struct place *p, const struct found *f)
+static int map_found(struct vtx_vcpu *vcpu, const struct vtx_place *p, const struct found *f)
 {
 	struct vtx_vm *vm = vcpu->vm;
 	int r = VTX_FAULT_MAPPED;
@@ -280,7 +232,7 @@ static int map_found(struct vtx_vcpu *vcpu, const struct place *p, const struct 
 }
 
 /* Return: as map_found(). */
-static int map_level(struct vtx_vcpu *vcpu, const struct place *p, u64 access,
+static int map_level(struct vtx_vcpu *vcpu, const struct vtx_place *p, u64 access,
 		     unsigned int level)
 {
 	bool near = is_near(vcpu, p->gfn);
@@ -303,7 +255,7 @@ static int map_level(struct vtx_vcpu *vcpu, const struct place *p, u64 access,
 }
 
 /* Return: as vtx_fault_fast(), or RACED. */
-static int map_present(struct vtx_vcpu *vcpu, const struct place *p, u64 access)
+static int map_present(struct vtx_vcpu *vcpu, const struct vtx_place *p, u64 access)
 {
 	unsigned int level = large_fits(p, access) ? vtx_mm_level(vcpu->vm->mm, p->hva) : 1;
 	int r = map_level(vcpu, p, access, level);
@@ -322,10 +274,10 @@ static int map_present(struct vtx_vcpu *vcpu, const struct place *p, u64 access)
  */
 int vtx_fault_fast(struct vtx_vcpu *vcpu, gpa_t gpa, u64 access)
 {
-	struct place p;
+	struct vtx_place p;
 	int r;
 
-	if (!find_place(vcpu->vm, gpa >> PAGE_SHIFT, &p) ||
+	if (!vtx_find_place(vcpu->vm, gpa >> PAGE_SHIFT, &p) ||
 	    ((access & VTX_EPT_W) && p.read_only))
 		return VTX_FAULT_MMIO;
 	if (p.leaving)
@@ -335,7 +287,7 @@ int vtx_fault_fast(struct vtx_vcpu *vcpu, gpa_t gpa, u64 access)
 }
 
 /* Makes the process have the page. */
-static int map_absent(struct vtx_vcpu *vcpu, const struct place *p, u64 access)
+static int map_absent(struct vtx_vcpu *vcpu, const struct vtx_place *p, u64 access)
 {
 	struct found f = { .first = p->gfn, .level = 1, .writable = access & VTX_EPT_W };
 	int r;
@@ -369,7 +321,7 @@ static int map_absent(struct vtx_vcpu *vcpu, const struct place *p, u64 access)
  */
 int vtx_fault_slow(struct vtx_vcpu *vcpu, gpa_t gpa, u64 access)
 {
-	struct place p;
+	struct vtx_place p;
 	int r;
 
 	do {
@@ -379,7 +331,7 @@ int vtx_fault_slow(struct vtx_vcpu *vcpu, gpa_t gpa, u64 access)
 		r = vtx_ept_spare_fill(&vcpu->spare);
 		if (r)
 			return r;
-		if (!find_place(vcpu->vm, gpa >> PAGE_SHIFT, &p) ||
+		if (!vtx_find_place(vcpu->vm, gpa >> PAGE_SHIFT, &p) ||
 		    ((access & VTX_EPT_W) && p.read_only))
 			return VTX_FAULT_MMIO;
 		r = p.leaving ? RACED : map_present(vcpu, &p, access);
@@ -412,160 +364,4 @@ int vtx_fault_show(struct seq_file *m)
 	seq_printf(m, "raced %lld\n", atomic64_read(&vtx_fault_count.raced));
 	seq_printf(m, "aged %lld\n", atomic64_read(&vtx_mm_aged));
 	return 0;
-}
-
-/*
- * map_sem held since @p was found: its map and its log live, and the log goes
- * with the slot where that is moved to meanwhile.
- */
-static void log_write(struct vtx_vm *vm, const struct place *p)
-{
-	if (!p->logged)
-		return;
-	spin_lock(&vm->ept_lock);
-	__set_bit(p->gfn - p->first, p->slot->dirty);
-	spin_unlock(&vm->ept_lock);
-}
-
-/*
- * The guest changes its page tables while they are read: an entry, 4 or 8 bytes,
- * is the old one or the new one.
- */
-static void read_once(void *buf, const void *from, unsigned int len)
-{
-	switch (len) {
-	case 8:
-		*(u64 *)buf = READ_ONCE(*(const u64 *)from);
-		break;
-	case 4:
-		*(u32 *)buf = READ_ONCE(*(const u32 *)from);
-		break;
-	default:
-		memcpy(buf, from, len);
-	}
-}
-
-/* The same of the process's memory. */
-static int read_user_once(void *buf, const void __user *from, unsigned int len)
-{
-	switch (len) {
-	case 8:
-		return get_user(*(u64 *)buf, (const u64 __user *)from);
-	case 4:
-		return get_user(*(u32 *)buf, (const u32 __user *)from);
-	default:
-		return copy_from_user(buf, from, len) ? -EFAULT : 0;
-	}
-}
-
-/**
- * vtx_guest_copy() - the kernel reads or writes guest-physical memory
- * @vm:    the VM of the current process
- * @gpa:   guest-physical address
- * @buf:   kernel memory
- * @len:   bytes, within one guest page
- * @write: to the guest
- *
- * Context: may sleep.
- * Return: 0; -ENXIO: no (writable) memory there; -EFAULT: the process has none.
- */
-int vtx_guest_copy(struct vtx_vm *vm, gpa_t gpa, void *buf, unsigned int len,
-		   bool write)
-{
-	void __user *hva;
-	struct place p;
-	int r = -ENXIO;
-
-	/* Until this is released the VMM can't have heard that the slot is gone. */
-	down_read(&vm->map_sem);
-	if (!find_place(vm, gpa >> PAGE_SHIFT, &p) || (write && p.read_only))
-		goto out;
-	hva = (void __user *)(p.hva + offset_in_page(gpa));
-	if (write)
-		r = copy_to_user(hva, buf, len) ? -EFAULT : 0;
-	else
-		r = read_user_once(buf, hva, len);
-	if (write)
-		log_write(vm, &p);
-out:
-	up_read(&vm->map_sem);
-	return r;
-}
-
-/*
- * What the guest uses, its page tables and its code, is in its EPT: no need to
- * ask the process; nor the EPT, as long as nothing has left that. The page can't
- * go away before ept_lock is released.
- */
-static bool peek(struct vtx_vcpu *vcpu, gpa_t gpa, void *buf, unsigned int len)
-{
-	gfn_t gfn = gpa >> PAGE_SHIFT;
-	struct vtx_peek *p = &vcpu->peeks[gfn % VTX_NR_PEEKS];
-	struct vtx_vm *vm = vcpu->vm;
-	s64 gen;
-
-	if (gpa >> VTX_EPT_GPA_BITS)
-		return false;
-	spin_lock(&vm->ept_lock);
-	gen = vtx_tlb_ept_gen(&vm->tlb);
-	if (p->gfn != gfn || p->gen != gen) {
-		hpa_t page = vtx_ept_lookup(&vm->ept, gfn);
-
-		*p = (struct vtx_peek){ gfn, page ? gen : 0, __va(page) };
-	}
-	if (p->gen)
-		read_once(buf, p->page + offset_in_page(gpa), len);
-	spin_unlock(&vm->ept_lock);
-	return p->gen;
-}
-
-/**
- * vtx_guest_read() - the kernel reads guest-physical memory
- * @vcpu: a vCPU of the current process
- * @gpa:  guest-physical address
- * @buf:  kernel memory
- * @len:  bytes, within one guest page
- *
- * Context: may sleep.
- * Return: as vtx_guest_copy().
- */
-int vtx_guest_read(struct vtx_vcpu *vcpu, gpa_t gpa, void *buf, unsigned int len)
-{
-	return peek(vcpu, gpa, buf, len) ? 0 : vtx_guest_copy(vcpu->vm, gpa, buf, len, false);
-}
-
-/**
- * vtx_guest_cmpxchg() - atomic update of a guest page-table entry
- * @vm:   the VM of the current process
- * @gpa:  guest-physical address, aligned
- * @old:  the value that was read
- * @new:  the value to store
- * @size: 4 or 8
- *
- * Context: may sleep.
- * Return: 0; -EAGAIN: it holds another value; -ENXIO, -EFAULT as
- * vtx_guest_copy().
- */
-int vtx_guest_cmpxchg(struct vtx_vm *vm, gpa_t gpa, u64 old, u64 new,
-		      unsigned int size)
-{
-	u32 old32 = old, new32 = new;
-	unsigned long hva;
-	struct place p;
-	int r = -ENXIO;
-
-	down_read(&vm->map_sem);
-	if (!find_place(vm, gpa >> PAGE_SHIFT, &p) || p.read_only)
-		goto out;
-	hva = p.hva + offset_in_page(gpa);
-	if (size == 4)
-		r = __try_cmpxchg_user((u32 __user *)hva, &old32, new32, fault32);
-	else
-		r = __try_cmpxchg_user((u64 __user *)hva, &old, new, fault64);
-	if (r > 0)
-		r = -EAGAIN;
-	log_write(vm, &p);
-out:
-	up_read(&vm->map_sem);
-	return r;
 }

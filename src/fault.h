@@ -37,10 +37,4 @@ int vtx_fault_fast(struct vtx_vcpu *vcpu, gpa_t gpa, u64 access);
 int vtx_fault_slow(struct vtx_vcpu *vcpu, gpa_t gpa, u64 access);
 int vtx_fault_show(struct seq_file *m);
 
-int vtx_guest_read(struct vtx_vcpu *vcpu, gpa_t gpa, void *buf, unsigned int len);
-int vtx_guest_copy(struct vtx_vm *vm, gpa_t gpa, void *buf, unsigned int len,
-		   bool write);
-int vtx_guest_cmpxchg(struct vtx_vm *vm, gpa_t gpa, u64 old, u64 new,
-		      unsigned int size);
-
 #endif /* _VTX_FAULT_H */

@@ -38,8 +38,7 @@ static int fetch(struct vtx_vcpu *vcpu, const struct vtx_gwalk *w, u64 rip,
 			return -EFAULT;
 		n = min_t(unsigned int, VTX_INSN_MAX_LEN - f->nr_bytes,
 			  PAGE_SIZE - offset_in_page(gva));
-		r = vtx_gva_read(vcpu, w, gva, f->bytes + f->nr_bytes, n,
-				 VTX_ACCESS_FETCH);
+		r = vtx_gva_fetch(vcpu, w, gva, f->bytes + f->nr_bytes, n, &f->walked);
 		if (r)
 			return r;
 		f->nr_bytes += n;

@@ -5,8 +5,8 @@
 #include <linux/types.h>
 
 #include "decode.h"
+#include "gwalk.h"
 
-struct vtx_gwalk;
 struct vtx_vcpu;
 
 /**
@@ -16,6 +16,7 @@ struct vtx_vcpu;
  * @bytes:	they
  * @decoded:	the bytes that @insn was decoded from
  * @decoded_bits: in code of this many bits; 0: it was not
+ * @walked:	the walk to it
  */
 struct vtx_fetch {
 	struct vtx_insn insn;
@@ -23,6 +24,7 @@ struct vtx_fetch {
 	u8 bytes[VTX_INSN_MAX_LEN];
 	u8 decoded[VTX_INSN_MAX_LEN];
 	unsigned int decoded_bits;
+	struct vtx_walked walked;
 };
 
 int vtx_fetch_insn(struct vtx_vcpu *vcpu, const struct vtx_gwalk *w, u64 rip,

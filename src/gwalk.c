@@ -19,7 +19,7 @@
 
 #include "cr.h"
 #include "event.h"
-#include "fault.h"
+#include "guest_mem.h"
 #include "vmcs_init.h"
 #include "vmx_insn.h"
 #include "vtx.h"
@@ -175,9 +175,16 @@ static u32 fault_code(const struct vtx_gwalk *w, u32 access)
 	return code;
 }
 
-/* One attempt; -EAGAIN if a table changed under it. */
+static void leave_trail(struct vtx_trail *t, gpa_t at, u64 entry, unsigned int size)
+{
+	t->gpa[t->n] = at;
+	t->value[t->n++] = entry;
+	t->size = size;
+}
+
+/* One attempt; -EAGAIN if a table changed under it. @trail: or NULL. */
 static int walk(struct vtx_vcpu *vcpu, const struct vtx_gwalk *w, gva_t gva,
-		u32 access, gpa_t *gpa, u32 *error)
+		u32 access, gpa_t *gpa, u32 *error, struct vtx_trail *trail)
 {
 	const struct paging m = paging_mode(w);
 	u64 rights = PTE_W | PTE_U, entry = 0, at = 0;
@@ -199,7 +206,7 @@ static int walk(struct vtx_vcpu *vcpu, const struct vtx_gwalk *w, gva_t gva,
 		entry = 0;
 		if (level == 3 && w->has_pdptes)
 			entry = w->pdpte[(gva >> shift) & 3];
-		else if (vtx_guest_read(vcpu, at, &entry, m.entry))
+		else if (vtx_guest_read(vcpu->vm, at, &entry, m.entry))
 			return -ENXIO;
 		if (!(entry & PTE_P))
 			return -EFAULT;
@@ -215,6 +222,8 @@ static int walk(struct vtx_vcpu *vcpu, const struct vtx_gwalk *w, gva_t gva,
 			if (r)
 				return r;
 		}
+		if (trail)
+			leave_trail(trail, at, entry, m.entry);
 		if (level == 1 || ((entry & PTE_PS) && large_allowed(w, &m, level)))
 			break;
 		table = entry & PTE_ADDR;
@@ -281,6 +290,19 @@ bool vtx_linear(const struct vtx_gwalk *w, unsigned int seg, u64 offset,
 	return last <= limit;
 }
 
+static int walk_until_done(struct vtx_vcpu *vcpu, const struct vtx_gwalk *w, gva_t gva,
+			   u32 access, gpa_t *gpa, u32 *error, struct vtx_trail *trail)
+{
+	int r;
+
+	do {
+		if (trail)
+			trail->n = 0;
+		r = walk(vcpu, w, gva, access, gpa, error, trail);
+	} while (r == -EAGAIN && !fatal_signal_pending(current));
+	return r == -EAGAIN ? -ENXIO : r;
+}
+
 /**
  * vtx_gwalk() - translate one linear address
  * @vcpu:   the vCPU
@@ -297,12 +319,7 @@ bool vtx_linear(const struct vtx_gwalk *w, unsigned int seg, u64 offset,
 int vtx_gwalk(struct vtx_vcpu *vcpu, const struct vtx_gwalk *w, gva_t gva,
 	      u32 access, gpa_t *gpa, u32 *error)
 {
-	int r;
-
-	do {
-		r = walk(vcpu, w, gva, access, gpa, error);
-	} while (r == -EAGAIN && !fatal_signal_pending(current));
-	return r == -EAGAIN ? -ENXIO : r;
+	return walk_until_done(vcpu, w, gva, access, gpa, error, NULL);
 }
 
 /**
@@ -314,6 +331,16 @@ struct span {
 	gpa_t gpa[2];
 	unsigned int len[2];
 };
+
+/* @r: of the walk. */
+static void queue_fault(struct vtx_vcpu *vcpu, gva_t gva, int r, u32 error)
+{
+	if (r != -EFAULT)
+		return;
+	vtx_vcpu_load(vcpu);
+	vtx_queue_pf(vcpu, gva, error);
+	vtx_vcpu_put(vcpu);
+}
 
 /* All translations come first: a fault leaves memory as it was. */
 static int translate(struct vtx_vcpu *vcpu, const struct vtx_gwalk *w, gva_t gva,
@@ -329,13 +356,10 @@ static int translate(struct vtx_vcpu *vcpu, const struct vtx_gwalk *w, gva_t gva
 		gva_t at = i ? gva + s->len[0] : gva;
 
 		r = vtx_gwalk(vcpu, w, at, access, &s->gpa[i], &error);
-		if (r == -EFAULT) {
-			vtx_vcpu_load(vcpu);
-			vtx_queue_pf(vcpu, at, error);
-			vtx_vcpu_put(vcpu);
-		}
-		if (r)
+		if (r) {
+			queue_fault(vcpu, at, r, error);
 			return r;
+		}
 	}
 	return 0;
 }
@@ -352,7 +376,7 @@ static int gva_copy(struct vtx_vcpu *vcpu, const struct vtx_gwalk *w, gva_t gva,
 		return r;
 	for (i = 0; !r && i < 2 && s.len[i]; i++) {
 		r = write ? vtx_guest_copy(vcpu->vm, s.gpa[i], buf, s.len[i], true) :
-			    vtx_guest_read(vcpu, s.gpa[i], buf, s.len[i]);
+			    vtx_guest_read(vcpu->vm, s.gpa[i], buf, s.len[i]);
 		buf += s.len[i];
 	}
 	return r ? -ENXIO : 0;
@@ -388,15 +412,57 @@ int vtx_gva_check_write(struct vtx_vcpu *vcpu, const struct vtx_gwalk *w, gva_t 
  * @gva:    linear address
  * @buf:    where to
  * @len:    at most a page
- * @access: 0 or VTX_ACCESS_FETCH
  *
  * Context: may sleep.
  * Return: 0; -EFAULT: #PF was queued; -ENXIO: not memory.
  */
 int vtx_gva_read(struct vtx_vcpu *vcpu, const struct vtx_gwalk *w, gva_t gva,
-		 void *buf, unsigned int len, u32 access)
+		 void *buf, unsigned int len)
 {
-	return gva_copy(vcpu, w, gva, buf, len, access);
+	return gva_copy(vcpu, w, gva, buf, len, 0);
+}
+
+static bool is_same_walk(const struct vtx_walked *a, const struct vtx_gwalk *w, gva_t gva)
+{
+	return a->gva == gva && a->cr3 == w->cr3 && a->cr0 == w->cr0 && a->cr4 == w->cr4 &&
+	       a->efer == w->efer && a->user == w->user && !w->has_pdptes;
+}
+
+/**
+ * vtx_gva_fetch() - read code at a linear address
+ * @vcpu:   the vCPU
+ * @w:      from vtx_gwalk_init()
+ * @gva:    linear address
+ * @buf:    where to
+ * @len:    up to the end of the page at most
+ * @walked: the last such walk of this vCPU, or zeroed
+ *
+ * Context: may sleep.
+ * Return: as vtx_gva_read().
+ */
+int vtx_gva_fetch(struct vtx_vcpu *vcpu, const struct vtx_gwalk *w, gva_t gva,
+		  void *buf, unsigned int len, struct vtx_walked *walked)
+{
+	struct vtx_trail *trail = w->has_pdptes ? NULL : &walked->trail;
+	u32 access = VTX_ACCESS_FETCH | (w->user ? VTX_ACCESS_USER : 0), error = 0;
+	gpa_t gpa;
+	int r;
+
+	if (is_same_walk(walked, w, gva & PAGE_MASK) &&
+	    vtx_trail_read(vcpu->vm, trail, offset_in_page(gva), buf, len))
+		return 0;
+	walked->trail.gen = 0;
+	r = walk_until_done(vcpu, w, gva, access, &gpa, &error, trail);
+	if (r) {
+		queue_fault(vcpu, gva, r, error);
+		return r;
+	}
+	if (trail) {
+		*walked = (struct vtx_walked){ w->cr0, w->cr3, w->cr4, w->efer, w->user,
+					       gva & PAGE_MASK, *trail };
+		vtx_trail_end(vcpu->vm, &walked->trail, gpa);
+	}
+	return vtx_guest_read(vcpu->vm, gpa, buf, len) ? -ENXIO : 0;
 }
 
 /**

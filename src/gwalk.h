@@ -5,6 +5,8 @@
 #include <linux/kvm_types.h>
 #include <linux/types.h>
 
+#include "guest_mem.h"
+
 struct vtx_vcpu;
 
 /* Access rights to ask for: the bits of a page-fault error code. */
@@ -36,6 +38,26 @@ struct vtx_gwalk {
 	unsigned int bits;
 };
 
+/**
+ * struct vtx_walked - a walk for code: done already, while it would read the same
+ * @cr0: of struct vtx_gwalk then, as are all the following
+ * @cr3: likewise
+ * @cr4: likewise
+ * @efer: likewise
+ * @user: likewise
+ * @gva: the page
+ * @trail: what it read
+ */
+struct vtx_walked {
+	u64 cr0;
+	u64 cr3;
+	u64 cr4;
+	u64 efer;
+	bool user;
+	gva_t gva;
+	struct vtx_trail trail;
+};
+
 void vtx_gwalk_init(const struct vtx_vcpu *vcpu, struct vtx_gwalk *w);
 int vtx_gwalk(struct vtx_vcpu *vcpu, const struct vtx_gwalk *w, gva_t gva,
 	      u32 access, gpa_t *gpa, u32 *error);
@@ -43,8 +65,10 @@ bool vtx_linear(const struct vtx_gwalk *w, unsigned int seg, u64 offset,
 		unsigned int len, bool write, gva_t *gva);
 int vtx_gva_check_write(struct vtx_vcpu *vcpu, const struct vtx_gwalk *w, gva_t gva,
 			unsigned int len);
+int vtx_gva_fetch(struct vtx_vcpu *vcpu, const struct vtx_gwalk *w, gva_t gva,
+		  void *buf, unsigned int len, struct vtx_walked *walked);
 int vtx_gva_read(struct vtx_vcpu *vcpu, const struct vtx_gwalk *w, gva_t gva,
-		 void *buf, unsigned int len, u32 access);
+		 void *buf, unsigned int len);
 int vtx_gva_write(struct vtx_vcpu *vcpu, const struct vtx_gwalk *w, gva_t gva,
 		  const void *buf, unsigned int len);
 void vtx_load_pdptes(struct vtx_vcpu *vcpu);

@@ -186,21 +186,6 @@ struct vtx_debug {
 	u64 dr7;
 };
 
-/**
- * struct vtx_peek - where a guest page was that the kernel has read
- * @gfn:	the guest page
- * @gen:	as of which vtx_tlb_ept_gen(); 0: nothing known
- * @page:	its page, in the kernel's mapping
- */
-struct vtx_peek {
-	gfn_t gfn;
-	s64 gen;
-	const void *page;
-};
-
-/* The tables of a walk, and the code at its end. */
-#define VTX_NR_PEEKS	16
-
 /* What the next KVM_RUN must finish before the guest runs again. */
 enum vtx_pending_io {
 	VTX_IO_NONE,
@@ -312,7 +297,6 @@ struct vtx_host {
  * @host:	[p] borrowed host state
  * @spare:	[v] EPT pages in reserve
  * @last_fault:	[v] guest page that the last EPT violation mapped
- * @peeks:	[v] where pages were that fault.c read, by number
  * @device_gfn:	[v] guest page where a device was accessed last
  * @fpu:	[I] guest FPU area in XSAVE standard format
  * @msr_bitmap:	[I] 4 KBytes
@@ -364,7 +348,6 @@ struct vtx_vcpu {
 	struct vtx_host host;
 	struct vtx_ept_spare spare;
 	gfn_t last_fault;
-	struct vtx_peek peeks[VTX_NR_PEEKS];
 	gfn_t device_gfn;
 	void *fpu;
 	void *msr_bitmap;

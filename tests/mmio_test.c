@@ -228,18 +228,24 @@ TEST_F(vm, mmio_32bit_modes_exit_with_data)
 #define WRITE_LOW(offset, length, value) { true, MMIO_LOW + (offset), (length), (value) }
 #define READ_LOW(offset, length, value) { false, MMIO_LOW + (offset), (length), (value) }
 
-TEST_F(vm, mmio_real_mode_adds_segment_base)
+/* DS and ES of real mode; returns the registers, for more. */
+static struct kvm_regs point_at_low_hole(struct vm *m)
 {
-	struct kvm_sregs sregs;
-	struct kvm_regs regs;
+	struct kvm_sregs sregs = vm_sregs(m);
 
-	vm_start(&self->m, MODE_REAL, mmio16);
-	sregs = vm_sregs(&self->m);
 	sregs.ds.selector = MMIO_LOW >> 4;
 	sregs.ds.base = MMIO_LOW;
 	sregs.es = sregs.ds;
-	vm_set_sregs(&self->m, &sregs);
-	regs = vm_regs(&self->m);
+	vm_set_sregs(m, &sregs);
+	return vm_regs(m);
+}
+
+TEST_F(vm, mmio_real_mode_adds_segment_base)
+{
+	struct kvm_regs regs;
+
+	vm_start(&self->m, MODE_REAL, mmio16);
+	regs = point_at_low_hole(&self->m);
 	regs.rax = 0x55667788;
 	vm_set_regs(&self->m, &regs);
 	EXPECT_ACCESSES(&self->m,
@@ -251,16 +257,10 @@ TEST_F(vm, mmio_real_mode_adds_segment_base)
 
 TEST_F(vm, mmio_real_mode_offsets_wrap)
 {
-	struct kvm_sregs sregs;
 	struct kvm_regs regs;
 
 	vm_start(&self->m, MODE_REAL, mmio_wrap16);
-	sregs = vm_sregs(&self->m);
-	sregs.ds.selector = MMIO_LOW >> 4;
-	sregs.ds.base = MMIO_LOW;
-	sregs.es = sregs.ds;
-	vm_set_sregs(&self->m, &sregs);
-	regs = vm_regs(&self->m);
+	regs = point_at_low_hole(&self->m);
 	regs.rax = 0x7788;
 	regs.rdi = 0x12340000;
 	vm_set_regs(&self->m, &regs);
@@ -314,6 +314,42 @@ TEST_F(vm, mmio_instruction_across_pages_is_decoded)
 		EXPECT_ACCESSES(&self->m, WRITE(0x10, 4, 0x12345678));
 		EXPECT_EQ(CODE + PAGE + sizeof(insn) - cut, vm_regs(&self->m).rip);
 	}
+}
+
+/* Code is what is there now, by the page tables as they are now. */
+TEST_F(vm, mmio_code_that_moves_and_changes_is_fetched_anew)
+{
+	static const uint8_t store[] = { 0x89, 0x03, 0xc3 };	/* mov %eax,(%rbx); ret */
+	static const uint8_t load[] = { 0x8b, 0x0b, 0xc3 };	/* mov (%rbx),%ecx; ret */
+	const struct access accesses[] = {
+		WRITE(0, 4, 0x1111), READ(0, 4, 0x2222), WRITE(0, 4, 0x2222), WRITE(0, 4, 0x1111),
+	};
+	const uint64_t page = CODE + PAGE, first = SCRATCH, second = DATA;
+	uint64_t pte = PAGE_TABLES + 0x6000 + 8 * (page >> 12);
+	struct kvm_regs regs;
+	void *p;
+
+	vm_start(&self->m, MODE_LONG_4K, mmio_remapped);
+	memcpy(self->m.ram + first, store, sizeof(store));
+	memcpy(self->m.ram + second, load, sizeof(load));
+	*(uint64_t *)(self->m.ram + pte) = first | 3;
+	regs = vm_regs(&self->m);
+	regs.rax = 0x1111;
+	regs.rbp = page;
+	regs.rsi = pte;
+	regs.rdx = second | 3;
+	regs.rdi = second;
+	vm_set_regs(&self->m, &regs);
+	for (int i = 0; i < 4; i++) {
+		expect_access(_metadata, &self->m, &accesses[i]);
+		if (i != 2)
+			continue;
+		/* The process puts another page there, with the first code. */
+		p = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		memcpy(p, store, sizeof(store));
+		mremap(p, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, self->m.ram + second);
+	}
+	ASSERT_EXIT(KVM_EXIT_HLT, &self->m);
 }
 
 /* One access, two owners: RAM gets its part, the device its own, cut at pages. */

@@ -206,6 +206,22 @@ GUEST mmio_split, 64
 	hlt
 END mmio_split
 
+/*
+ * Calls the page in rbp, to which the PTE at rsi gives another frame, rdx, and
+ * whose first byte at rdi becomes an opcode that writes.
+ */
+GUEST mmio_remapped, 64
+	mov $MMIO, %ebx
+	call *%rbp
+	mov %rdx, (%rsi)
+	invlpg (%rbp)
+	call *%rbp
+	movb $0x89, (%rdi)
+	call *%rbp
+	call *%rbp
+	hlt
+END mmio_remapped
+
 /* No MMIO decoder need know POPCNT. */
 GUEST mmio_popcnt, 64
 	mov $MMIO, %ebx

@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * guest_mem.c - guest memory as the kernel reads and writes it
+ *
+ * By the process's addresses, which may fault and sleep; or by the EPT, where the
+ * pages are that the guest uses. Owns neither.
+ */
+#include "guest_mem.h"
+
+#include <linux/bitops.h>
+#include <linux/compiler.h>
+#include <linux/errno.h>
+#include <linux/mm.h>
+#include <linux/string.h>
+#include <linux/uaccess.h>
+
+#include <asm/io.h>
+
+#include "ept.h"
+#include "ept_entry.h"
+#include "memslot.h"
+#include "mm.h"
+#include "tlb.h"
+#include "vtx.h"
+
+/**
+ * vtx_find_place() - which slot has a guest page, and where in the process is it?
+ * @vm:  the VM
+ * @gfn: the page
+ * @p:   result
+ *
+ * Return: false: no slot has it.
+ */
+bool vtx_find_place(struct vtx_vm *vm, gfn_t gfn, struct vtx_place *p)
+{
+	struct vtx_memslot *slot;
+
+	spin_lock(&vm->ept_lock);
+	slot = vtx_memmap_find(vm->memmap, gfn);
+	if (slot) {
+		p->gfn = gfn;
+		p->hva = vtx_memslot_hva(slot, gfn);
+		p->slot = slot;
+		p->first = slot->gfn;
+		p->end = slot->gfn + slot->npages;
+		p->read_only = slot->flags & KVM_MEM_READONLY;
+		p->logged = slot->dirty;
+		p->leaving = slot->leaving;
+		p->gen = vm->map_gen;
+		p->seq = vtx_mm_seq(vm);
+	}
+	spin_unlock(&vm->ept_lock);
+	return slot;
+}
+
+/*
+ * map_sem held since @p was found: its map and its log live, and the log goes
+ * with the slot where that is moved to meanwhile.
+ */
+static void log_write(struct vtx_vm *vm, const struct vtx_place *p)
+{
+	if (!p->logged)
+		return;
+	spin_lock(&vm->ept_lock);
+	__set_bit(p->gfn - p->first, p->slot->dirty);
+	spin_unlock(&vm->ept_lock);
+}
+
+/*
+ * The guest changes its page tables while they are read: an entry, 4 or 8 bytes,
+ * is the old one or the new one.
+ */
+static void read_once(void *buf, const void *from, unsigned int len)
+{
+	switch (len) {
+	case 8:
+		*(u64 *)buf = READ_ONCE(*(const u64 *)from);
+		break;
+	case 4:
+		*(u32 *)buf = READ_ONCE(*(const u32 *)from);
+		break;
+	default:
+		memcpy(buf, from, len);
+	}
+}
+
+/* The same of the process's memory. */
+static int read_user_once(void *buf, const void __user *from, unsigned int len)
+{
+	switch (len) {
+	case 8:
+		return get_user(*(u64 *)buf, (const u64 __user *)from);
+	case 4:
+		return get_user(*(u32 *)buf, (const u32 __user *)from);
+	default:
+		return copy_from_user(buf, from, len) ? -EFAULT : 0;
+	}
+}
+
+/**
+ * vtx_guest_copy() - the kernel reads or writes guest-physical memory
+ * @vm:    the VM of the current process
+ * @gpa:   guest-physical address
+ * @buf:   kernel memory
+ * @len:   bytes, within one guest page
+ * @write: to the guest
+ *
+ * Context: may sleep.
+ * Return: 0; -ENXIO: no (writable) memory there; -EFAULT: the process has none.
+ */
+int vtx_guest_copy(struct vtx_vm *vm, gpa_t gpa, void *buf, unsigned int len,
+		   bool write)
+{
+	void __user *hva;
+	struct vtx_place p;
+	int r = -ENXIO;
+
+	/* Until this is released the VMM can't have heard that the slot is gone. */
+	down_read(&vm->map_sem);
+	if (!vtx_find_place(vm, gpa >> PAGE_SHIFT, &p) || (write && p.read_only))
+		goto out;
+	hva = (void __user *)(p.hva + offset_in_page(gpa));
+	if (write)
+		r = copy_to_user(hva, buf, len) ? -EFAULT : 0;
+	else
+		r = read_user_once(buf, hva, len);
+	if (write)
+		log_write(vm, &p);
+out:
+	up_read(&vm->map_sem);
+	return r;
+}
+
+/*
+ * ept_lock held. What the guest uses, its page tables and its code, is in its EPT:
+ * no need to ask the process. Return: the kernel's address, NULL: it is not there.
+ */
+static const void *in_ept(const struct vtx_vm *vm, gpa_t gpa)
+{
+	hpa_t page = gpa >> VTX_EPT_GPA_BITS ? 0 : vtx_ept_lookup(&vm->ept, gpa >> PAGE_SHIFT);
+
+	return page ? __va(page) + offset_in_page(gpa) : NULL;
+}
+
+/**
+ * vtx_guest_read() - the kernel reads guest-physical memory
+ * @vm:   the VM of the current process
+ * @gpa:  guest-physical address
+ * @buf:  kernel memory
+ * @len:  bytes, within one guest page
+ *
+ * Context: may sleep.
+ * Return: as vtx_guest_copy().
+ */
+int vtx_guest_read(struct vtx_vm *vm, gpa_t gpa, void *buf, unsigned int len)
+{
+	const void *from;
+
+	spin_lock(&vm->ept_lock);
+	from = in_ept(vm, gpa);
+	if (from)
+		read_once(buf, from, len);
+	spin_unlock(&vm->ept_lock);
+	return from ? 0 : vtx_guest_copy(vm, gpa, buf, len, false);
+}
+
+/**
+ * vtx_trail_end() - a walk is done: where can what it read be seen again?
+ * @vm:  the VM
+ * @t:   the entries, with @n, @size, @gpa and @value
+ * @gpa: in the page at the end
+ */
+void vtx_trail_end(struct vtx_vm *vm, struct vtx_trail *t, gpa_t gpa)
+{
+	bool all = true;
+	unsigned int i;
+
+	spin_lock(&vm->ept_lock);
+	for (i = 0; i < t->n; i++) {
+		t->at[i] = in_ept(vm, t->gpa[i]);
+		all &= !!t->at[i];
+	}
+	t->page = in_ept(vm, gpa & PAGE_MASK);
+	t->gen = all && t->page ? vtx_tlb_ept_gen(&vm->tlb) : 0;
+	spin_unlock(&vm->ept_lock);
+}
+
+/**
+ * vtx_trail_read() - read where a walk led, if it would lead there again
+ * @vm:     the VM
+ * @t:      from vtx_trail_end(), or zeroed
+ * @offset: in the page at the end
+ * @buf:    kernel memory
+ * @len:    bytes, within the page
+ *
+ * Nothing has left the EPT since, so that what was there still is; then all
+ * entries are read again, and must be what they were.
+ *
+ * Return: false: walk.
+ */
+bool vtx_trail_read(struct vtx_vm *vm, const struct vtx_trail *t, unsigned int offset,
+		    void *buf, unsigned int len)
+{
+	unsigned int i;
+	bool same;
+
+	if (!t->gen)
+		return false;
+	spin_lock(&vm->ept_lock);
+	same = t->gen == vtx_tlb_ept_gen(&vm->tlb);
+	for (i = 0; same && i < t->n; i++) {
+		u64 now = 0;
+
+		read_once(&now, t->at[i], t->size);
+		same = now == t->value[i];
+	}
+	if (same)
+		memcpy(buf, t->page + offset, len);
+	spin_unlock(&vm->ept_lock);
+	return same;
+}
+
+/**
+ * vtx_guest_cmpxchg() - atomic update of a guest page-table entry
+ * @vm:   the VM of the current process
+ * @gpa:  guest-physical address, aligned
+ * @old:  the value that was read
+ * @new:  the value to store
+ * @size: 4 or 8
+ *
+ * Context: may sleep.
+ * Return: 0; -EAGAIN: it holds another value; -ENXIO, -EFAULT as
+ * vtx_guest_copy().
+ */
+int vtx_guest_cmpxchg(struct vtx_vm *vm, gpa_t gpa, u64 old, u64 new,
+		      unsigned int size)
+{
+	u32 old32 = old, new32 = new;
+	unsigned long hva;
+	struct vtx_place p;
+	int r = -ENXIO;
+
+	down_read(&vm->map_sem);
+	if (!vtx_find_place(vm, gpa >> PAGE_SHIFT, &p) || p.read_only)
+		goto out;
+	hva = p.hva + offset_in_page(gpa);
+	if (size == 4)
+		r = __try_cmpxchg_user((u32 __user *)hva, &old32, new32, fault32);
+	else
+		r = __try_cmpxchg_user((u64 __user *)hva, &old, new, fault64);
+	if (r > 0)
+		r = -EAGAIN;
+	log_write(vm, &p);
+out:
+	up_read(&vm->map_sem);
+	return r;
+}
