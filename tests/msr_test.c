@@ -32,17 +32,22 @@ static bool host_set(struct vm *m, uint32_t index, uint64_t value)
 	return ioctl(m->cpu, KVM_SET_MSRS, &msr) == 1;
 }
 
-/* The guest writes an MSR. Returns false for #GP. */
-static bool guest_set(struct vm *m, uint32_t index, uint64_t value)
+/* ECX and EDX:EAX as WRMSR takes them. */
+static void set_wrmsr_regs(struct vm *m, uint32_t index, uint64_t value)
 {
-	struct kvm_regs regs;
+	struct kvm_regs regs = vm_regs(m);
 
-	vm_start(m, MODE_LONG, wrmsr64);
-	regs = vm_regs(m);
 	regs.rcx = index;
 	regs.rax = (uint32_t)value;
 	regs.rdx = value >> 32;
 	vm_set_regs(m, &regs);
+}
+
+/* The guest writes an MSR. Returns false for #GP. */
+static bool guest_set(struct vm *m, uint32_t index, uint64_t value)
+{
+	vm_start(m, MODE_LONG, wrmsr64);
+	set_wrmsr_regs(m, index, value);
 	if (vm_run(m))
 		die("KVM_RUN");
 	if (m->run->exit_reason == KVM_EXIT_HLT)
@@ -79,14 +84,8 @@ static void sweep_read(struct vm *m, uint32_t start)
 
 static void sweep_write(struct vm *m, uint32_t start, uint64_t value)
 {
-	struct kvm_regs regs;
-
 	vm_start(m, MODE_PROT, msr_write_sweep);
-	regs = vm_regs(m);
-	regs.rcx = start;
-	regs.rax = (uint32_t)value;
-	regs.rdx = value >> 32;
-	vm_set_regs(m, &regs);
+	set_wrmsr_regs(m, start, value);
 	if (vm_run(m) || m->run->exit_reason != KVM_EXIT_HLT) {
 		vm_dump(m);
 		die("the sweep did not end");

@@ -45,6 +45,18 @@ GUEST touch_all, 64
 	hlt
 END touch_all
 
+/* A pass is over: count it, begin the next (1) or end well; 5: end otherwise. */
+.macro NEXT_PASS
+	inc %r13
+	mov %r13, (%rsi, %r12)
+	cmpq $0, (%rsi)
+	je 1b
+	xor %edi, %edi
+	hlt
+5:	mov $1, %edi
+	hlt
+.endm
+
 /*
  * Reads all pages again and again until the word at rsi is not 0: each begins
  * with r10 + r8 * its number, or with r11. If bit 0 of r14 is set, the word at
@@ -79,14 +91,7 @@ GUEST verify, 64
 4:	inc %rcx
 	cmp %r9, %rcx
 	jbe 2b
-	inc %r13
-	mov %r13, (%rsi, %r12)
-	cmpq $0, (%rsi)
-	je 1b
-	xor %edi, %edi
-	hlt
-5:	mov $1, %edi
-	hlt
+	NEXT_PASS
 END verify
 
 /*
@@ -113,12 +118,5 @@ GUEST verify_rom, 64
 	inc %rcx
 	cmp %r9, %rcx
 	jbe 2b
-	inc %r13
-	mov %r13, (%rsi, %r12)
-	cmpq $0, (%rsi)
-	je 1b
-	xor %edi, %edi
-	hlt
-5:	mov $1, %edi
-	hlt
+	NEXT_PASS
 END verify_rom

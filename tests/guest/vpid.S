@@ -35,22 +35,19 @@ GUEST vpid_efer64, 64
 	jmp 1b
 END vpid_efer64
 
-/* Each round but the first changes CR0.CD, which exits, or CR4.MCE, which does. */
-GUEST vpid_cr0_64, 64
+/* Each round but the first changes a bit of a control register, which exits. */
+.macro TOGGLE name, cr, bit
+GUEST \name, 64
 1:	out %al, $PORT_SYNC
-	mov %cr0, %rax
-	xor $1 << 30, %eax
-	mov %rax, %cr0
+	mov %\cr, %rax
+	xor $1 << \bit, %eax
+	mov %rax, %\cr
 	jmp 1b
-END vpid_cr0_64
+END \name
+.endm
 
-GUEST vpid_cr4_64, 64
-1:	out %al, $PORT_SYNC
-	mov %cr4, %rax
-	xor $1 << 6, %eax
-	mov %rax, %cr4
-	jmp 1b
-END vpid_cr4_64
+	TOGGLE vpid_cr0_64, cr0, 30	/* CD */
+	TOGGLE vpid_cr4_64, cr4, 6	/* MCE */
 
 /* 32 CPUIDs between one OUT and the next. */
 GUEST vpid_cpuid64, 64
