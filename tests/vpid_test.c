@@ -6,9 +6,9 @@
  * keeps translations over VM exits can show a missing flush that way.
  *
  * Tests of exhaustion need a small pool: vpid_pool_test.sh loads the module
- * with one. The leak test has LIVES vCPU lives, which is what an emulator does in
- * half a minute; counters are exact, so one id that leaks shows. On hardware
- * STORM=200000 takes each id of the pool three times.
+ * with one. The leak test has LIVES vCPU lives, a few emulated seconds; counters are
+ * exact, so one id that leaks shows. STORM=200000 takes each id of the pool three
+ * times.
  */
 #include <sys/mount.h>
 
