@@ -226,6 +226,7 @@ class Qemu:
                 "-chardev", "stdio,id=e9,signal=off",
                 "-device", "isa-debugcon,iobase=0xe9,chardev=e9",
                 "-chardev", self.chardev, "-serial", "chardev:com1",
+                *(("-bios", self.options.firmware) if self.options.firmware else ()),
                 "-kernel", kernel.image, "-initrd", path, "-append", cmdline]
 
     @staticmethod

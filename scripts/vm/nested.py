@@ -18,6 +18,8 @@ CACHE = os.path.join(TOP, "build/cache")
 GUEST_TOP = "/root/vtx"
 FIRMWARE = ("/usr/share/seabios/bios-256k.bin", "/usr/share/qemu/kvmvapic.bin",
             "/usr/share/qemu/linuxboot_dma.bin", "/usr/share/qemu/pvh.bin")
+# Leaves IA32_FEAT_CTL alone, unlike SeaBIOS.
+QBOOT = "/usr/share/qemu/qboot.rom"
 QEMU = "/usr/bin/qemu-system-x86_64"
 
 
@@ -59,7 +61,7 @@ def run(script, files, timeout=600):
                                          initramfs.LOADER_FLAGS,
                                          ["boot.S", "load.c"])]
     add = []
-    for path in (*_python_files(), *FIRMWARE, QEMU):
+    for path in (*_python_files(), *FIRMWARE, QBOOT, QEMU):
         add += ["-f", f"{path}:{path}"]
     for path in (os.path.join(TOP, "scripts"), *files, *compiled):
         add += ["-f", f"{path}:{GUEST_TOP}/{os.path.relpath(path, TOP)}"]
