@@ -35,14 +35,14 @@ static:			## W=1 C=1 build, checkpatch, headers, layers, spelling
 vm:			## kselftests in the VMX host only
 	scripts/check-vm
 
-check-clients: module	## other people's programs on vtx, QEMU with Linux first: 10 minutes
+check-clients: module	## other people's programs on vtx, QEMU with Linux first: 4 minutes
 	@$(MAKE) -s -C tests demos
 	@scripts/check-clients
 
 qemu-linux: module	## Linux under QEMU on vtx in the VMX host: its shell on this terminal
 	@scripts/qemu-linux
 
-nested:			## vtx under KVM under Bochs (needs qemu-system-x86)
+nested:			## vtx under KVM under Bochs, and where firmware has VMX off
 	scripts/check-nested
 
 bench: module		## what exits cost, beside KVM (HOST=native: on this machine)
