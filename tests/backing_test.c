@@ -178,12 +178,14 @@ TEST_F(backing, sealed_memfd_can_be_mapped_privately)
 static bool make_disk(char *disk, size_t size, int *fd)
 {
 	int memory = memfd_create("disk", 0), control = open("/dev/loop-control", O_RDWR);
+	/* Given back when the last descriptor goes, however the test ends. */
+	struct loop_config config = { .fd = memory, .info.lo_flags = LO_FLAGS_AUTOCLEAR };
 	int n = ioctl(control, LOOP_CTL_GET_FREE);
 	bool done;
 
 	snprintf(disk, size, "/dev/loop%d", n);
 	*fd = open(disk, O_RDWR);
-	done = !ftruncate(memory, 16 << 20) && !ioctl(*fd, LOOP_SET_FD, memory);
+	done = !ftruncate(memory, 16 << 20) && !ioctl(*fd, LOOP_CONFIGURE, &config);
 	close(control);
 	close(memory);
 	return done;
@@ -229,7 +231,6 @@ TEST_F(backing, file_on_disk_has_all_writes)
 	close(fd);
 	EXPECT_EQ(0, umount(dir));
 	rmdir(dir);
-	EXPECT_EQ(0, ioctl(disk_fd, LOOP_CLR_FD));
 	close(disk_fd);
 }
 
