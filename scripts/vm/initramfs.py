@@ -58,15 +58,16 @@ def libraries(path):
 
 
 def without_debug(path):
-    """A file's bytes; of an ELF file, less what only a debugger reads."""
+    """A file's bytes; of an ELF file, less what debuggers and BPF programs read."""
     with open(path, "rb") as f:
         data = f.read()
-    if data[:4] != b"\x7fELF" or b".debug_info\0" not in data:
+    if data[:4] != b"\x7fELF" or \
+       not (b".debug_info\0" in data or b".BTF\0" in data):
         return data
     fd, stripped = tempfile.mkstemp()
     os.close(fd)
     try:
-        subprocess.run(["strip", "-g", "-o", stripped, path], check=True)
+        subprocess.run(["strip", "-g", "-R", ".BTF", "-o", stripped, path], check=True)
         with open(stripped, "rb") as f:
             return f.read()
     except (FileNotFoundError, subprocess.CalledProcessError):
