@@ -7,9 +7,10 @@
  *	fast	called with IRQs off, VMCS current, guest FPU and MSRs in the
  *		CPU, a few instructions after the exit.
  *	atomic	the same with IRQs on: may take ept_lock.
- *	slow	called after the run loop has given all that back, with exit
- *		information in vcpu->exit. May sleep; brackets its accesses to
- *		the VMCS with vtx_vcpu_load() and vtx_vcpu_put().
+ *	slow	called after the run loop has given all that back, with the exit
+ *		information that the others left in vcpu->exit. May sleep;
+ *		brackets its accesses to the VMCS with vtx_vcpu_load() and
+ *		vtx_vcpu_put().
  *
  * A handler returns VTX_RESUME (into the guest again), VTX_TO_USER (vcpu->run
  * is filled in), a negative errno for KVM_RUN. A fast one also VTX_AROUND: into
@@ -264,6 +265,12 @@ static int handle_xsetbv(struct vtx_vcpu *vcpu)
 #define EPT_GVA		BIT(7)	/* there is a linear address */
 #define EPT_GVA_DONE	BIT(8)	/* the access to what it translates to */
 
+static int ept_violation_slowly(struct vtx_vcpu *vcpu)
+{
+	vcpu->exit.gla = vmcs_readl(GUEST_LINEAR_ADDRESS);
+	return VTX_SLOW;
+}
+
 /*
  * Where the last access was a device's, the next one is likely to be, too: then
  * there is nothing to look up here. The slow handler looks in any case.
@@ -271,22 +278,21 @@ static int handle_xsetbv(struct vtx_vcpu *vcpu)
 static int handle_ept_violation(struct vtx_vcpu *vcpu)
 {
 	vcpu->exit.gpa = vmcs_read64(GUEST_PHYSICAL_ADDRESS);
+	vcpu->exit.qual = vmcs_readl(EXIT_QUALIFICATION);
 	save_vectoring(vcpu);
+	reblock_nmi(vcpu->exit.qual);
 	if (vcpu->exit.gpa >> PAGE_SHIFT != vcpu->device_gfn)
 		return VTX_ATOMIC;
-	reblock_nmi(vmcs_readl(EXIT_QUALIFICATION));
-	return VTX_SLOW;
+	return ept_violation_slowly(vcpu);
 }
 
 static int handle_ept_violation_atomic(struct vtx_vcpu *vcpu)
 {
-	u64 qual = vmcs_readl(EXIT_QUALIFICATION);
-	int r = vtx_fault_fast(vcpu, vcpu->exit.gpa, qual);
+	int r = vtx_fault_fast(vcpu, vcpu->exit.gpa, vcpu->exit.qual);
 
-	reblock_nmi(qual);
 	if (r < 0)
 		return r;
-	return r == VTX_FAULT_MAPPED ? VTX_RESUME : VTX_SLOW;
+	return r == VTX_FAULT_MAPPED ? VTX_RESUME : ept_violation_slowly(vcpu);
 }
 
 /*
@@ -485,20 +491,6 @@ int vtx_exit_fast(struct vtx_vcpu *vcpu)
 int vtx_exit_atomic(struct vtx_vcpu *vcpu)
 {
 	return row_of(vcpu)->atomic(vcpu);
-}
-
-/**
- * vtx_exit_snapshot() - save what a slow handler needs of the VMCS
- * @vcpu: the vCPU
- *
- * Context: VMCS current since the exit; a handler returned VTX_SLOW.
- */
-void vtx_exit_snapshot(struct vtx_vcpu *vcpu)
-{
-	vcpu->exit.qual = vmcs_readl(EXIT_QUALIFICATION);
-	vcpu->exit.gpa = vmcs_read64(GUEST_PHYSICAL_ADDRESS);
-	vcpu->exit.gla = vmcs_readl(GUEST_LINEAR_ADDRESS);
-	vcpu->exit.insn_len = vmcs_read32(VM_EXIT_INSTRUCTION_LEN);
 }
 
 /**

@@ -6,7 +6,6 @@ struct vtx_vcpu;
 
 int vtx_exit_fast(struct vtx_vcpu *vcpu);
 int vtx_exit_atomic(struct vtx_vcpu *vcpu);
-void vtx_exit_snapshot(struct vtx_vcpu *vcpu);
 int vtx_exit_slow(struct vtx_vcpu *vcpu);
 int vtx_exit_shutdown(struct vtx_vcpu *vcpu);
 

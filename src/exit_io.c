@@ -57,11 +57,15 @@ int vtx_pio_exit(struct vtx_vcpu *vcpu)
 {
 	u64 qual = vmcs_readl(EXIT_QUALIFICATION);
 	struct vtx_pio *pio = &vcpu->pio;
+	u32 insn_len = vmcs_read32(VM_EXIT_INSTRUCTION_LEN);
 
-	if (qual & QUAL_STRING)
+	if (qual & QUAL_STRING) {
+		vcpu->exit.qual = qual;
+		vcpu->exit.insn_len = insn_len;
 		return VTX_SLOW;
+	}
 	pio->rip = vmcs_readl(GUEST_RIP);
-	pio->next_rip = vtx_next_rip(vcpu, pio->rip, vmcs_read32(VM_EXIT_INSTRUCTION_LEN));
+	pio->next_rip = vtx_next_rip(vcpu, pio->rip, insn_len);
 	pio->size = QUAL_SIZE(qual);
 	pio->in = qual & QUAL_IN;
 	if (!pio->in) {

@@ -234,8 +234,6 @@ static __always_inline int visit(struct vtx_vcpu *vcpu)
 	local_irq_enable();
 	if (unlikely(r == VTX_NO_ENTRY))
 		r = entry_failed(vcpu);
-	else if (r == VTX_SLOW)
-		vtx_exit_snapshot(vcpu);
 	preempt_enable();
 	return r;
 }

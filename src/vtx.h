@@ -122,10 +122,10 @@ struct vtx_vm {
 /**
  * struct vtx_exit - the last VM exit
  * @reason:	exit reason with its high bits
- * @qual:	exit qualification [only where the exit table asks for it]
- * @gpa:	guest-physical address, likewise
- * @gla:	guest-linear address, likewise
- * @insn_len:	length of the instruction, likewise
+ * @qual:	exit qualification [for slow handlers of EPT violations, INS, OUTS]
+ * @gpa:	guest-physical address [EPT violations]
+ * @gla:	guest-linear address [slow handlers of EPT violations]
+ * @insn_len:	length of the instruction [slow handlers of INS, OUTS]
  * @msr:	what RDMSR reads
  */
 struct vtx_exit {
