@@ -155,15 +155,33 @@ void vtx_cr4_write(struct vtx_vcpu *vcpu, u64 cr4)
 }
 
 /**
- * vtx_efer_read() - IA32_EFER
+ * vtx_efer_lma() - EFER with LMA as it is to be
+ * @efer: the value, whose LMA does not matter
+ * @cr0: CR0
  *
- * LMA changes with CR0.PG, without an exit; VM exit saves it.
+ * SDM vol. 3 "Activating IA-32e Mode": LMA follows LME and CR0.PG.
  *
  * Return: the value.
  */
-u64 vtx_efer_read(void)
+u64 vtx_efer_lma(u64 efer, u64 cr0)
 {
-	return vmcs_read64(GUEST_IA32_EFER);
+	if ((efer & EFER_LME) && (cr0 & X86_CR0_PG))
+		return efer | EFER_LMA;
+	return efer & ~EFER_LMA;
+}
+
+/**
+ * vtx_efer_read() - IA32_EFER
+ * @vcpu: the vCPU; VMCS current
+ *
+ * Of all bits LMA alone changes without an exit. The VMCS has it, too, but a
+ * hypervisor below may shadow GUEST_CR0 and not GUEST_IA32_EFER, as KVM does.
+ *
+ * Return: the value.
+ */
+u64 vtx_efer_read(const struct vtx_vcpu *vcpu)
+{
+	return vtx_efer_lma(vcpu->efer, vmcs_readl(GUEST_CR0));
 }
 
 /**
@@ -182,7 +200,7 @@ void vtx_efer_write(struct vtx_vcpu *vcpu, u64 efer)
 		entry |= VM_ENTRY_IA32E_MODE;
 	vmcs_write32(VM_ENTRY_CONTROLS, entry);
 	vmcs_write64(GUEST_IA32_EFER, efer);
-	vcpu->syscall = efer & EFER_SCE;
+	vcpu->efer = efer;
 	vtx_tlb_state_changed(&vcpu->tlb);
 }
 
@@ -236,7 +254,7 @@ int vtx_cr0_set(struct vtx_vcpu *vcpu, u64 cr0)
 {
 	u64 old = vtx_cr0_read();
 	u64 cr4 = vtx_cr4_read(vcpu);
-	u64 efer = vtx_efer_read();
+	u64 efer = vtx_efer_read(vcpu);
 	bool cs_l = vmcs_read32(GUEST_CS_AR_BYTES) & VMX_AR_L_MASK;
 
 	if (!vtx_cr0_valid(cr0))
@@ -253,7 +271,7 @@ int vtx_cr0_set(struct vtx_vcpu *vcpu, u64 cr0)
 			vtx_efer_write(vcpu, efer & ~EFER_LMA);
 	}
 	vtx_cr0_write(vcpu, cr0);
-	efer = vtx_efer_read();
+	efer = vtx_efer_read(vcpu);
 	/* SDM vol. 3 "PDPTE Registers": loaded when PG, CD or NW changes. */
 	if (vtx_pae_paging(cr0, cr4, efer) &&
 	    ((cr0 ^ old) & (X86_CR0_PG | X86_CR0_CD | X86_CR0_NW)))
@@ -272,7 +290,7 @@ int vtx_cr4_set(struct vtx_vcpu *vcpu, u64 cr4)
 {
 	u64 old = vtx_cr4_read(vcpu);
 	u64 cr0 = vtx_cr0_read();
-	u64 efer = vtx_efer_read();
+	u64 efer = vtx_efer_read(vcpu);
 	const u64 paging = X86_CR4_PAE | X86_CR4_PSE | X86_CR4_PGE | X86_CR4_SMEP;
 
 	if (cr4 & ~vcpu->cr4_allowed)
@@ -297,7 +315,7 @@ int vtx_cr4_set(struct vtx_vcpu *vcpu, u64 cr4)
  */
 int vtx_efer_set(struct vtx_vcpu *vcpu, u64 efer)
 {
-	u64 old = vtx_efer_read();
+	u64 old = vtx_efer_read(vcpu);
 
 	if (efer & ~vtx_efer_supported())
 		return -EINVAL;
@@ -327,7 +345,7 @@ unsigned int vtx_code_bits(const struct vtx_vcpu *vcpu)
 {
 	u32 ar = vmcs_read32(GUEST_CS_AR_BYTES);
 
-	if ((ar & VMX_AR_L_MASK) && (vtx_efer_read() & EFER_LMA))
+	if ((ar & VMX_AR_L_MASK) && (vtx_efer_read(vcpu) & EFER_LMA))
 		return 64;
 	return ar & VMX_AR_DB_MASK ? 32 : 16;
 }

@@ -29,7 +29,8 @@ u64 vtx_cr0_read(void);
 u64 vtx_cr4_read(const struct vtx_vcpu *vcpu);
 void vtx_cr0_write(struct vtx_vcpu *vcpu, u64 cr0);
 void vtx_cr4_write(struct vtx_vcpu *vcpu, u64 cr4);
-u64 vtx_efer_read(void);
+u64 vtx_efer_lma(u64 efer, u64 cr0);
+u64 vtx_efer_read(const struct vtx_vcpu *vcpu);
 void vtx_efer_write(struct vtx_vcpu *vcpu, u64 efer);
 void vtx_cr4_update_mask(struct vtx_vcpu *vcpu);
 

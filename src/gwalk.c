@@ -57,7 +57,7 @@ void vtx_gwalk_init(const struct vtx_vcpu *vcpu, struct vtx_gwalk *w)
 	w->cr0 = vtx_cr0_read();
 	w->cr3 = vmcs_readl(GUEST_CR3);
 	w->cr4 = vtx_cr4_read(vcpu);
-	w->efer = vtx_efer_read();
+	w->efer = vtx_efer_lma(vcpu->efer, w->cr0);
 	w->rflags = vmcs_readl(GUEST_RFLAGS);
 	w->user = vtx_cpl() == 3;
 	w->bits = vtx_code_bits(vcpu);
@@ -502,7 +502,7 @@ void vtx_load_pdptes(struct vtx_vcpu *vcpu)
 
 	vtx_vcpu_load(vcpu);
 	pae = vtx_pae_paging(vtx_cr0_read(), vtx_cr4_read(vcpu),
-			     vtx_efer_read());
+			     vtx_efer_read(vcpu));
 	cr3 = vmcs_readl(GUEST_CR3);
 	vtx_vcpu_put(vcpu);
 	vcpu->pdptes_stale = false;

@@ -17,7 +17,6 @@
  */
 #include "host.h"
 
-#include <linux/cpu.h>
 #include <linux/hw_breakpoint.h>
 #include <linux/mm.h>
 #include <linux/percpu.h>
@@ -28,7 +27,6 @@
 #include <asm/fpu/api.h>
 #include <asm/fpu/xcr.h>
 #include <asm/fsgsbase.h>
-#include <asm/hardirq.h>
 #include <asm/msr.h>
 #include <asm/perf_event.h>
 #include <asm/tlbflush.h>
@@ -36,6 +34,7 @@
 
 #include "caps.h"
 #include "compat.h"
+#include "l1d.h"
 #include "vmx_insn.h"
 #include "vtx.h"
 
@@ -48,18 +47,12 @@ static unsigned int fpu_size __ro_after_init;
 static struct kmem_cache *fpu_cache;
 static void __percpu *host_fpu;		/* the host's registers, IRQs off */
 
-/* L1TF: empty the L1 data cache before every VM entry, see host.h. */
-bool vtx_l1d_flush_always __ro_after_init;
-
-/* How it is emptied. */
-static enum {
-	L1D_FLUSH_NONE,
-	L1D_FLUSH_MSR,
-	L1D_FLUSH_FILL,
-} l1d_flush __ro_after_init;
-static void *l1d_fill_pages;
-
-#define L1D_FILL_ORDER	4	/* 64 KBytes: more than any L1D */
+/*
+ * The kernel sets bits of IA32_DEBUGCTL for perf, which needs a PMU, and to be
+ * told of bus locks. Without either, as in many a VM, where each RDMSR is an exit
+ * to the hypervisor below, it need not be looked at.
+ */
+static bool debugctl_used __ro_after_init;
 
 /* With old microcode a PEBS write can come after VM entry. */
 static bool pebs_overshoots __ro_after_init;
@@ -80,36 +73,6 @@ struct host_cpu {
 };
 
 static DEFINE_PER_CPU(struct host_cpu, host_cpu);
-
-static int l1d_setup(void)
-{
-	unsigned int i;
-	u64 cap = 0;
-
-	if (!boot_cpu_has_bug(X86_BUG_L1TF) ||
-	    l1tf_mitigation == L1TF_MITIGATION_OFF)
-		return 0;
-	if (boot_cpu_has(X86_FEATURE_ARCH_CAPABILITIES))
-		rdmsrl(MSR_IA32_ARCH_CAPABILITIES, cap);
-	if (cap & ARCH_CAP_SKIP_VMENTRY_L1DFLUSH)
-		return 0;
-	if (cpu_smt_possible())
-		pr_warn("L1TF: SMT is on, a guest can read what a sibling CPU has in the L1D\n");
-	vtx_l1d_flush_always = l1tf_mitigation >= L1TF_MITIGATION_FULL;
-	if (boot_cpu_has(X86_FEATURE_FLUSH_L1D)) {
-		l1d_flush = L1D_FLUSH_MSR;
-		return 0;
-	}
-	l1d_fill_pages = (void *)__get_free_pages(GFP_KERNEL | __GFP_ZERO,
-						  L1D_FILL_ORDER);
-	if (!l1d_fill_pages)
-		return -ENOMEM;
-	/* Equal pages could be one page: a hypervisor below may merge them. */
-	for (i = 0; i < 1U << L1D_FILL_ORDER; i++)
-		memset(l1d_fill_pages + i * PAGE_SIZE, i + 1, PAGE_SIZE);
-	l1d_flush = L1D_FLUSH_FILL;
-	return 0;
-}
 
 /**
  * vtx_host_setup() - what state the host has and which mitigations apply
@@ -135,11 +98,13 @@ int __init vtx_host_setup(void)
 	if (!fpu_cache)
 		return -ENOMEM;
 	host_fpu = __alloc_percpu(fpu_size, 64);
-	if (!host_fpu || l1d_setup()) {
+	if (!host_fpu || vtx_l1d_setup()) {
 		free_percpu(host_fpu);
 		kmem_cache_destroy(fpu_cache);
 		return -ENOMEM;
 	}
+	debugctl_used = boot_cpu_has(X86_FEATURE_ARCH_PERFMON) ||
+			boot_cpu_has(X86_FEATURE_BUS_LOCK_DETECT);
 	/* Whether the kernel's own perf knows of it, and wants KVM to see to it. */
 	for (msr = perf_guest_get_msrs(&n, NULL); n; n--)
 		pebs_overshoots |= msr[n - 1].msr == MSR_IA32_PEBS_ENABLE;
@@ -149,7 +114,7 @@ int __init vtx_host_setup(void)
 /** vtx_host_cleanup() - the mirror of vtx_host_setup() */
 void vtx_host_cleanup(void)
 {
-	free_pages((unsigned long)l1d_fill_pages, L1D_FILL_ORDER);
+	vtx_l1d_cleanup();
 	free_percpu(host_fpu);
 	kmem_cache_destroy(fpu_cache);
 }
@@ -294,7 +259,7 @@ static void load_guest_msrs(struct vtx_vcpu *vcpu, const struct host_cpu *h)
 	vcpu->host.kernel_gs_base = __rdmsr(MSR_KERNEL_GS_BASE);
 	write_kernel_gs_base(vcpu->msrs[VTX_MSR_KERNEL_GS_BASE]);
 	vcpu->host.msrs_loaded = BIT(VTX_MSR_KERNEL_GS_BASE);
-	if (vcpu->syscall) {
+	if (vcpu->efer & EFER_SCE) {
 		load_msr(vcpu, h, VTX_MSR_STAR);
 		load_msr(vcpu, h, VTX_MSR_LSTAR);
 		load_msr(vcpu, h, VTX_MSR_FMASK);
@@ -313,7 +278,7 @@ static void load_guest_msrs(struct vtx_vcpu *vcpu, const struct host_cpu *h)
  */
 void vtx_host_reload_msrs(struct vtx_vcpu *vcpu)
 {
-	unsigned long which = vcpu->syscall ? BIT(VTX_MSR_STAR) | BIT(VTX_MSR_LSTAR) |
+	unsigned long which = vcpu->efer & EFER_SCE ? BIT(VTX_MSR_STAR) | BIT(VTX_MSR_LSTAR) |
 					      BIT(VTX_MSR_FMASK) : 0;
 	unsigned int i;
 
@@ -345,6 +310,29 @@ static void load_host_msrs(struct vtx_vcpu *vcpu)
 	vcpu->host.msrs_loaded = 0;
 }
 
+/*
+ * LDTR is 0 while the process has no LDT. That may change during a stay, by
+ * modify_ldt() of another thread, whose IPI loads LDTR where it finds the CPU.
+ */
+static __always_inline bool may_have_ldt(void)
+{
+#ifdef CONFIG_MODIFY_LDT_SYSCALL
+	return READ_ONCE(current->mm->context.ldt);
+#else
+	return false;
+#endif
+}
+
+/* 0 after a VM exit, until the kernel loads it. */
+static noinline void note_ldt(struct vtx_host *host)
+{
+	u16 sel;
+
+	store_ldt(sel);
+	if (sel)
+		host->ldt_sel = sel;
+}
+
 /* HOST selectors with RPL or TI are not allowed: those fields hold 0. */
 static void save_segments(struct vtx_host *host)
 {
@@ -354,7 +342,9 @@ static void save_segments(struct vtx_host *host)
 	savesegment(gs, host->gs_sel);
 	savesegment(ds, host->ds_sel);
 	savesegment(es, host->es_sel);
-	store_ldt(host->ldt_sel);
+	host->ldt_sel = 0;
+	if (unlikely(may_have_ldt()))
+		note_ldt(host);
 	if (unlikely(fs_base != host->fs_base)) {
 		host->fs_base = fs_base;
 		vmcs_writel(HOST_FS_BASE, fs_base);
@@ -404,41 +394,6 @@ static void restore_segments(struct vtx_host *host)
 		restore_selectors(host);
 }
 
-/* Reads more than the L1D holds, page by page first so that no walk remains. */
-static noinline void l1d_fill(void)
-{
-	unsigned int i;
-
-	for (i = 0; i < PAGE_SIZE << L1D_FILL_ORDER; i += PAGE_SIZE)
-		READ_ONCE(*(u8 *)(l1d_fill_pages + i));
-	for (i = 0; i < PAGE_SIZE << L1D_FILL_ORDER; i += 64)
-		READ_ONCE(*(u8 *)(l1d_fill_pages + i));
-	/* No load may pass VM entry. */
-	rmb();
-}
-
-/*
- * L1TF: the guest must not find host data in the L1D. Flushed when something
- * ran since the last entry that could have touched other data than the run
- * loop's: the way here from user mode, a slow exit, or an interrupt.
- */
-static void flush_l1d(struct vtx_vcpu *vcpu)
-{
-	bool due = vtx_l1d_flush_always || vcpu->l1d_flush;
-
-	if (kvm_get_cpu_l1tf_flush_l1d()) {
-		kvm_clear_cpu_l1tf_flush_l1d();
-		due = true;
-	}
-	if (!due)
-		return;
-	vcpu->l1d_flush = false;
-	if (l1d_flush == L1D_FLUSH_MSR)
-		native_wrmsrl(MSR_IA32_FLUSH_CMD, L1D_FLUSH);
-	else
-		l1d_fill();
-}
-
 /* CR3 follows the task's TLB state, CR4 what perf and prctl ask for. */
 static __always_inline void refresh_host_fields(struct vtx_vmcs *vmcs)
 {
@@ -484,8 +439,9 @@ static noinline void stop_pebs(struct vtx_vcpu *vcpu)
 /* What interrupt handlers must not see: IRQs off until give_back(). */
 static __always_inline void lend(struct vtx_vcpu *vcpu)
 {
-	/* perf changes it by IPI. */
-	vcpu->host.debugctl = __rdmsr(MSR_IA32_DEBUGCTLMSR);
+	/* perf changes it by IPI, ptrace for a thread that it stops at branches. */
+	if (debugctl_used || unlikely(test_thread_flag(TIF_BLOCKSTEP)))
+		vcpu->host.debugctl = __rdmsr(MSR_IA32_DEBUGCTLMSR);
 	refresh_host_fields(&vcpu->vmcs);
 	if (unlikely(vcpu->debug.dr7 & 0xff))
 		load_guest_debugregs(vcpu);
@@ -494,8 +450,8 @@ static __always_inline void lend(struct vtx_vcpu *vcpu)
 		xsetbv(XCR_XFEATURE_ENABLED_MASK, vcpu->xcr0);
 	if (unlikely(pebs_overshoots))
 		stop_pebs(vcpu);
-	if (l1d_flush != L1D_FLUSH_NONE)
-		flush_l1d(vcpu);
+	if (vtx_l1d_leaks)
+		vtx_l1d_flush(vcpu);
 }
 
 /* Idempotent: a stay may end where IRQs are on. */
@@ -540,6 +496,8 @@ void vtx_host_irqs_on(struct vtx_vcpu *vcpu)
  */
 void vtx_host_irqs_off(struct vtx_vcpu *vcpu)
 {
+	if (unlikely(may_have_ldt()))
+		note_ldt(&vcpu->host);
 	lend(vcpu);
 }
 

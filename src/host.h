@@ -20,17 +20,4 @@ void vtx_host_reload_msrs(struct vtx_vcpu *vcpu);
 void vtx_host_irqs_on(struct vtx_vcpu *vcpu);
 void vtx_host_irqs_off(struct vtx_vcpu *vcpu);
 
-extern bool vtx_l1d_flush_always;
-
-/**
- * vtx_host_straight() - may VM entries follow one another without
- * vtx_host_irqs_off() in between, as long as IRQs are off?
- *
- * Return: false if the L1D has to be flushed at every one.
- */
-static inline bool vtx_host_straight(void)
-{
-	return !vtx_l1d_flush_always;
-}
-
 #endif /* _VTX_HOST_H */

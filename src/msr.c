@@ -328,7 +328,7 @@ int vtx_msr_get(struct vtx_vcpu *vcpu, u32 index, u64 *data, bool from_guest)
 		*data = vmcs_read64(GUEST_IA32_PAT);
 		break;
 	case KIND_EFER:
-		*data = vtx_efer_read();
+		*data = vtx_efer_read(vcpu);
 		break;
 	case KIND_HW:
 	case KIND_HW_ADDR:
@@ -567,9 +567,7 @@ int vtx_msr_set(struct vtx_vcpu *vcpu, u32 index, u64 data, bool from_guest)
 			return vtx_efer_set(vcpu, data);
 		if (data & ~vtx_efer_supported())
 			return -EINVAL;
-		/* LMA goes with CR0.PG: KVM_SET_SREGS sets both. */
-		vtx_efer_write(vcpu, (data & ~EFER_LMA) |
-			       (vtx_efer_read() & EFER_LMA));
+		vtx_efer_write(vcpu, vtx_efer_lma(data, vtx_cr0_read()));
 		return 0;
 	case KIND_TSC:
 		set_tsc(vcpu, data, from_guest);

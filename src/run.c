@@ -33,6 +33,7 @@
 #include "gwalk.h"
 #include "host.h"
 #include "internal_error.h"
+#include "l1d.h"
 #include "mmio.h"
 #include "root.h"
 #include "trace.h"
@@ -101,7 +102,7 @@ static noinstr int trip(struct vtx_vcpu *vcpu, unsigned int rounds)
 /* IRQs off. Return: as exit handlers; VTX_NO_ENTRY: there was no VM entry. */
 static __always_inline int enter(struct vtx_vcpu *vcpu)
 {
-	unsigned int rounds = vtx_tlb_straight() && vtx_host_straight() ? MAX_ROUNDS : 1;
+	unsigned int rounds = vtx_tlb_straight() && vtx_l1d_straight() ? MAX_ROUNDS : 1;
 	int r;
 
 	if (unlikely(vtx_tlb_enter(&vcpu->tlb)))

@@ -172,7 +172,7 @@ void vtx_get_sregs(struct vtx_vcpu *vcpu, struct kvm_sregs *sregs)
 	sregs->cr3 = vmcs_readl(GUEST_CR3);
 	sregs->cr4 = vtx_cr4_read(vcpu);
 	sregs->cr8 = vcpu->cr8;
-	sregs->efer = vtx_efer_read();
+	sregs->efer = vtx_efer_read(vcpu);
 	sregs->apic_base = vcpu->apic_base;
 	if (vcpu->event.irq)
 		sregs->interrupt_bitmap[(u8)vcpu->event.irq / 64] =

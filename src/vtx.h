@@ -266,11 +266,11 @@ struct vtx_host {
  * @cr8:	[v] no local APIC in the kernel: the VMM's TPR
  * @apic_base:	[v] IA32_APIC_BASE, which the VMM owns
  * @xcr0:	[v]
+ * @efer:	[v] EFER, but LMA: see vtx_efer_read()
  * @dr:		[v] DR0-DR3
  * @dr6:	[v]
  * @dr7:	[v] as in the VMCS
  * @osxsave:	[v] CR4.OSXSAVE: @xcr0 counts
- * @syscall:	[v] EFER.SCE: the MSRs of SYSCALL count
  * @msrs:	[v] guest values of the swapped MSRs
  * @tsc_offset:	[v] guest TSC - host TSC, less what suspends took from the latter
  * @tsc_adjust:	[v] IA32_TSC_ADJUST
@@ -317,11 +317,11 @@ struct vtx_vcpu {
 	u64 cr8;
 	u64 apic_base;
 	u64 xcr0;
+	u64 efer;
 	u64 dr[4];
 	u64 dr6;
 	u64 dr7;
 	bool osxsave;
-	bool syscall;
 	u64 msrs[VTX_NR_HW_MSRS];
 	u64 tsc_offset;
 	u64 tsc_adjust;

@@ -3,6 +3,7 @@
 #include <asm/ldt.h>
 #include <asm/prctl.h>
 #include <cpuid.h>
+#include <pthread.h>
 #include <sched.h>
 #include <sys/auxv.h>
 #include <sys/io.h>
@@ -134,6 +135,45 @@ TEST_F(host, ldt_and_its_selectors_survive_run)
 	EXPECT_EQ(LDT_SELECTOR, after.gs);
 	EXPECT_EQ(marker, after.at_fs);
 	EXPECT_EQ(marker, after.at_gs);
+}
+
+static void nothing(int sig)
+{
+}
+
+/* From another CPU, if there is one. Return: NULL, there is no LDT. */
+static void *set_ldt_and_kick(void *runner)
+{
+	cpu_set_t others;
+	void *done;
+
+	memset(&others, 0xff, sizeof(others));
+	CPU_CLR(0, &others);
+	sched_setaffinity(0, sizeof(others), &others);
+	usleep(20000);
+	done = set_ldt() ? runner : NULL;
+	usleep(20000);
+	pthread_kill(*(pthread_t *)runner, SIGUSR1);
+	return done;
+}
+
+/* The interrupt that loads LDTR comes while the guest runs, which goes on then. */
+TEST_F(host, ldt_that_comes_during_run_is_there)
+{
+	struct sigaction act = { .sa_handler = nothing };
+	pthread_t self_thread = pthread_self(), other;
+	void *done;
+	bool usable;
+
+	sigaction(SIGUSR1, &act, NULL);
+	vm_start_spin(&self->m);
+	ASSERT_EQ(0, pthread_create(&other, NULL, set_ldt_and_kick, &self_thread));
+	ASSERT_EQ(-EINTR, vm_run(&self->m));
+	asm volatile("verr %w1" : "=@ccz" (usable) : "r" (LDT_SELECTOR));
+	pthread_join(other, &done);
+	if (!done)
+		SKIP(return, "no modify_ldt");
+	EXPECT_TRUE(usable);
 }
 
 /* A base of its own behind a selector that means another one. */
