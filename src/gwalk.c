@@ -422,10 +422,14 @@ int vtx_gva_read(struct vtx_vcpu *vcpu, const struct vtx_gwalk *w, gva_t gva,
 	return gva_copy(vcpu, w, gva, buf, len, 0);
 }
 
-static bool is_same_walk(const struct vtx_walked *a, const struct vtx_gwalk *w, gva_t gva)
+static bool is_same_walk(const struct vtx_walked *walked, const struct vtx_gwalk *w,
+			 gva_t gva)
 {
-	return a->gva == gva && a->cr3 == w->cr3 && a->cr0 == w->cr0 && a->cr4 == w->cr4 &&
-	       a->efer == w->efer && a->user == w->user && !w->has_pdptes;
+	const struct vtx_gwalk *then = &walked->w;
+
+	return walked->gva == gva && then->cr3 == w->cr3 && then->cr0 == w->cr0 &&
+	       then->cr4 == w->cr4 && then->efer == w->efer && then->user == w->user &&
+	       !w->has_pdptes;
 }
 
 /**
@@ -458,9 +462,9 @@ int vtx_gva_fetch(struct vtx_vcpu *vcpu, const struct vtx_gwalk *w, gva_t gva,
 		return r;
 	}
 	if (trail) {
-		*walked = (struct vtx_walked){ w->cr0, w->cr3, w->cr4, w->efer, w->user,
-					       gva & PAGE_MASK, *trail };
-		vtx_trail_end(vcpu->vm, &walked->trail, gpa);
+		walked->w = *w;
+		walked->gva = gva & PAGE_MASK;
+		vtx_trail_end(vcpu->vm, trail, gpa);
 	}
 	return vtx_guest_read(vcpu->vm, gpa, buf, len) ? -ENXIO : 0;
 }

@@ -40,20 +40,12 @@ struct vtx_gwalk {
 
 /**
  * struct vtx_walked - a walk for code: done already, while it would read the same
- * @cr0: of struct vtx_gwalk then, as are all the following
- * @cr3: likewise
- * @cr4: likewise
- * @efer: likewise
- * @user: likewise
+ * @w: the paging state then
  * @gva: the page
  * @trail: what it read
  */
 struct vtx_walked {
-	u64 cr0;
-	u64 cr3;
-	u64 cr4;
-	u64 efer;
-	bool user;
+	struct vtx_gwalk w;
 	gva_t gva;
 	struct vtx_trail trail;
 };
