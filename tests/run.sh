@@ -137,7 +137,7 @@ verdict()
 echo "TAP version 13"
 echo "1..$#"
 for t; do
-	[ -e "$t" ] || t=$here/$t
+	case $t in */*) ;; *) t=$here/$t ;; esac
 	name=$(basename "$t")
 	number=$((number + 1))
 	mark "$name"

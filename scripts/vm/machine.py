@@ -179,12 +179,15 @@ debug: action=ignore
             return []
 
     def vmx_left_on(self):
-        """CR4 with VMXE set, in the registers that a triple fault dumps."""
+        """CR4 with VMXE set, in the registers that a triple fault dumps.
+
+        Those of a guest's triple fault are in the log, too, but not last.
+        """
         with open(self.log, encoding="utf-8", errors="replace") as f:
             values = re.findall(r"CR4=0x([0-9a-f]+)", f.read())
         if len(values) < self.cpus:
             return "no registers in Bochs' log"
-        return " ".join(v for v in values if int(v, 16) & 1 << 13)
+        return " ".join(v for v in values[-self.cpus:] if int(v, 16) & 1 << 13)
 
 
 class Qemu:

@@ -81,7 +81,9 @@ static void map_4k(struct vm *vm, uint32_t pdpt)
 
 static void build_page_tables(struct vm *vm, enum mode mode)
 {
-	memset(vm->ram + PAGE_TABLES, 0, SCRATCH - PAGE_TABLES);
+	if (vm->tables_used)
+		memset(vm->ram + PAGE_TABLES, 0, SCRATCH - PAGE_TABLES);
+	vm->tables_used = true;
 	switch (mode) {
 	case MODE_REAL:
 	case MODE_PROT:

@@ -95,6 +95,7 @@ void vm_create(struct vm *vm)
 		die("mmap of guest memory");
 	if (vm_set_slot(vm, 0, 0, RAM_SIZE, vm->ram))
 		die("KVM_SET_USER_MEMORY_REGION");
+	vm->tables_used = false;
 	vm->cpu = vm_add_cpu(vm, 0, &vm->run);
 }
 
@@ -107,14 +108,17 @@ void vm_destroy(struct vm *vm)
 	munmap(vm->ram, RAM_SIZE);
 }
 
-/* Copies code to GPA; the rest of its 32K gets INT3, which stops a stray jump. */
+/* Copies code to GPA; to the end of the page after it there is INT3, for stray jumps. */
 void vm_load(struct vm *vm, uint32_t gpa, const void *start, const void *end)
 {
 	size_t len = (const uint8_t *)end - (const uint8_t *)start;
+	size_t guarded = (len + 2 * PAGE - 1) & ~(PAGE - 1);
 
 	if (len > PAGE_TABLES - CODE)
 		die("payload of %zu bytes is too long", len);
-	memset(vm->ram + gpa, 0xcc, PAGE_TABLES - CODE);
+	if (guarded > PAGE_TABLES - CODE)
+		guarded = PAGE_TABLES - CODE;
+	memset(vm->ram + gpa, 0xcc, guarded);
 	memcpy(vm->ram + gpa, start, len);
 }
 

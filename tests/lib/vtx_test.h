@@ -62,6 +62,7 @@ struct vm {
 	struct kvm_run *run;
 	int run_size;
 	uint8_t *ram;
+	bool tables_used;
 };
 
 /* What an exception stub found on the stack. */
