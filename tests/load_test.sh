@@ -182,16 +182,15 @@ kvm_intel_keeps_it_out()
 	load && [ $refused -eq 0 ] && machine_works
 }
 
-# Another hypervisor has VMX on the last CPU. The others are off again, or the
-# load after it would find them taken.
-vmx_in_use_is_refused()
+# refused_beside MODULE TEXT: what it leaves to see keeps vtx out. CPUs that have VMX
+# on by then have it off again, or the load after it would find them taken.
+refused_beside()
 {
-	rmmod vtx && insmod "$here/foreign_vmxe.ko" || return 1
+	rmmod vtx && insmod "$here/$1.ko" || return 1
 	mark
-	! load && ! loaded &&
-		log_since_mark | grep -q 'vtx: refused: CPU [0-9]* is in VMX operation already'
+	! load && ! loaded && log_since_mark | grep -q "vtx: refused: $2"
 	refused=$?
-	rmmod foreign_vmxe
+	rmmod "$1"
 	load && [ $refused -eq 0 ] && machine_works
 }
 
@@ -315,9 +314,16 @@ else
 	skip module_kvm_intel_keeps_it_out "no $modules/kvm_intel.ko, or KVM is loaded"
 fi
 if [ -r "$here/foreign_vmxe.ko" ]; then
-	check module_vmx_in_use_is_refused vmx_in_use_is_refused
+	check module_vmx_in_use_is_refused \
+		refused_beside foreign_vmxe 'CPU [0-9]* is in VMX operation already'
 else
 	skip module_vmx_in_use_is_refused "no $here/foreign_vmxe.ko"
+fi
+if insmod "$here/pt_tracing.ko" 2>/dev/null; then
+	rmmod pt_tracing
+	check module_pt_tracing_is_refused refused_beside pt_tracing 'Intel PT is tracing'
+else
+	skip module_pt_tracing_is_refused "no $here/pt_tracing.ko, or a CPU that can't seem to trace"
 fi
 check module_second_load_fails second_load_fails
 check module_open_device_keeps_it_loaded open_device_keeps_it_loaded
