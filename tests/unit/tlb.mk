@@ -69,10 +69,17 @@ $(TLB_PROGRAMS:%=run-%) run-vpid_test: run-%: $(OUT)/%
 	@echo "# unit: $*"
 	@$< $(if $(filter tlb_exhaustive_test,$*),$(DEPTH))
 
+# What the mutants have in common is compiled once.
+MUTANT_BASE := $(OUT)/mutant-base
+$(MUTANT_BASE)/.built: $(TLB_DEPS) $(SRC)/tlb.c $(SRC)/vpid.c
+	@$(MAKE) --no-print-directory OUT=$(MUTANT_BASE) TLB_OPT="-O1 -g0" \
+		$(patsubst %,$(MUTANT_BASE)/%,$(filter-out tlb_asan_test,$(TLB_PROGRAMS)))
+	@touch $@
+
 # A mutant's result stands until anything that it was made from changes.
-$(OUT)/mutants/%.tap: mutants/%.patch run-mutant $(TLB_DEPS) $(SRC)/tlb.c $(SRC)/vpid.c
+$(OUT)/mutants/%.tap: mutants/%.patch run-mutant $(MUTANT_BASE)/.built
 	@mkdir -p $(@D)
-	@./run-mutant $< $(OUT)/mutants/$* >$@.new || { cat $@.new; rm $@.new; exit 1; }
+	@./run-mutant $< $(OUT)/mutants/$* $(MUTANT_BASE) >$@.new || { cat $@.new; rm $@.new; exit 1; }
 	@mv $@.new $@
 
 all-tlb: $(OUT)/vpid_test $(TLB_PROGRAMS:%=$(OUT)/%)
