@@ -3,6 +3,8 @@
 # What the client tests share: which files go into the VMX host, how it starts.
 #
 # environment: VTX_DEV=/dev/kvm runs the same on the kernel's own KVM
+#              GUEST_KERNEL=FILE boots this one: a vmlinux or a bzImage, which unpacks
+#              itself first, for minutes
 
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 clients=$top/tests/clients
@@ -35,5 +37,5 @@ in_vm() {
 
 guest_files() {
 	"$clients/make-guest" "$guest"
-	files+=(-f "$guest/vmlinux:/vm/vmlinux" -f "$guest/initrd:/vm/initrd")
+	files+=(-f "${GUEST_KERNEL:-$guest/vmlinux}:/vm/vmlinux" -f "$guest/initrd:/vm/initrd")
 }
