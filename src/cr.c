@@ -155,22 +155,6 @@ void vtx_cr4_write(struct vtx_vcpu *vcpu, u64 cr4)
 }
 
 /**
- * vtx_efer_lma() - EFER with LMA as it is to be
- * @efer: the value, whose LMA does not matter
- * @cr0: CR0
- *
- * SDM vol. 3 "Activating IA-32e Mode": LMA follows LME and CR0.PG.
- *
- * Return: the value.
- */
-u64 vtx_efer_lma(u64 efer, u64 cr0)
-{
-	if ((efer & EFER_LME) && (cr0 & X86_CR0_PG))
-		return efer | EFER_LMA;
-	return efer & ~EFER_LMA;
-}
-
-/**
  * vtx_efer_read() - IA32_EFER
  * @vcpu: the vCPU; VMCS current
  *
@@ -345,7 +329,8 @@ unsigned int vtx_code_bits(const struct vtx_vcpu *vcpu)
 {
 	u32 ar = vmcs_read32(GUEST_CS_AR_BYTES);
 
-	if ((ar & VMX_AR_L_MASK) && (vtx_efer_read(vcpu) & EFER_LMA))
+	if ((ar & VMX_AR_L_MASK) &&
+	    (vtx_efer_lma(vcpu->efer, vmcs_readl(GUEST_CR0)) & EFER_LMA))
 		return 64;
 	return ar & VMX_AR_DB_MASK ? 32 : 16;
 }

@@ -5,6 +5,9 @@
 #include <linux/bits.h>
 #include <linux/types.h>
 
+#include <asm/msr-index.h>
+#include <asm/processor-flags.h>
+
 struct vtx_vcpu;
 
 /* Segment registers in the order of the VMCS field encodings. */
@@ -25,11 +28,26 @@ enum vtx_seg {
 #define VTX_DR7_GD		BIT_ULL(13)
 #define VTX_DR7_WRITABLE	0xffff23ffULL
 
+/**
+ * vtx_efer_lma() - EFER with LMA as it is to be
+ * @efer: the value, whose LMA does not matter
+ * @cr0: CR0
+ *
+ * SDM vol. 3 "Activating IA-32e Mode": LMA follows LME and CR0.PG.
+ *
+ * Return: the value.
+ */
+static inline u64 vtx_efer_lma(u64 efer, u64 cr0)
+{
+	if ((efer & EFER_LME) && (cr0 & X86_CR0_PG))
+		return efer | EFER_LMA;
+	return efer & ~EFER_LMA;
+}
+
 u64 vtx_cr0_read(void);
 u64 vtx_cr4_read(const struct vtx_vcpu *vcpu);
 void vtx_cr0_write(struct vtx_vcpu *vcpu, u64 cr0);
 void vtx_cr4_write(struct vtx_vcpu *vcpu, u64 cr4);
-u64 vtx_efer_lma(u64 efer, u64 cr0);
 u64 vtx_efer_read(const struct vtx_vcpu *vcpu);
 void vtx_efer_write(struct vtx_vcpu *vcpu, u64 efer);
 void vtx_cr4_update_mask(struct vtx_vcpu *vcpu);
