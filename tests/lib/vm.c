@@ -108,17 +108,14 @@ void vm_destroy(struct vm *vm)
 	munmap(vm->ram, RAM_SIZE);
 }
 
-/* Copies code to GPA; to the end of the page after it there is INT3, for stray jumps. */
+/* Copies code to GPA; the rest of its 32K gets INT3, which stops a stray jump. */
 void vm_load(struct vm *vm, uint32_t gpa, const void *start, const void *end)
 {
 	size_t len = (const uint8_t *)end - (const uint8_t *)start;
-	size_t guarded = (len + 2 * PAGE - 1) & ~(PAGE - 1);
 
 	if (len > PAGE_TABLES - CODE)
 		die("payload of %zu bytes is too long", len);
-	if (guarded > PAGE_TABLES - CODE)
-		guarded = PAGE_TABLES - CODE;
-	memset(vm->ram + gpa, 0xcc, guarded);
+	memset(vm->ram + gpa, 0xcc, PAGE_TABLES - CODE);
 	memcpy(vm->ram + gpa, start, len);
 }
 

@@ -26,8 +26,10 @@ static int __init pt_tracing_init(void)
 	if (boot_cpu_has(X86_FEATURE_INTEL_PT))
 		return -EBUSY;
 	on_each_cpu(trace, (void *)1, 1);
-	if (rdmsrl_safe(MSR_IA32_RTIT_CTL, &value) || value != RTIT_CTL_TRACEEN)
+	if (rdmsrl_safe(MSR_IA32_RTIT_CTL, &value) || value != RTIT_CTL_TRACEEN) {
+		on_each_cpu(trace, NULL, 1);
 		return -ENODEV;
+	}
 	set_cpu_cap(&boot_cpu_data, X86_FEATURE_INTEL_PT);
 	return 0;
 }
