@@ -329,8 +329,7 @@ unsigned int vtx_code_bits(const struct vtx_vcpu *vcpu)
 {
 	u32 ar = vmcs_read32(GUEST_CS_AR_BYTES);
 
-	if ((ar & VMX_AR_L_MASK) &&
-	    (vtx_efer_lma(vcpu->efer, vmcs_readl(GUEST_CR0)) & EFER_LMA))
-		return 64;
-	return ar & VMX_AR_DB_MASK ? 32 : 16;
+	if (!(ar & VMX_AR_L_MASK))
+		return vtx_cs_bits(ar, 0);
+	return vtx_cs_bits(ar, vtx_efer_lma(vcpu->efer, vmcs_readl(GUEST_CR0)));
 }

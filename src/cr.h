@@ -7,6 +7,7 @@
 
 #include <asm/msr-index.h>
 #include <asm/processor-flags.h>
+#include <asm/vmx.h>
 
 struct vtx_vcpu;
 
@@ -42,6 +43,20 @@ static inline u64 vtx_efer_lma(u64 efer, u64 cr0)
 	if ((efer & EFER_LME) && (cr0 & X86_CR0_PG))
 		return efer | EFER_LMA;
 	return efer & ~EFER_LMA;
+}
+
+/**
+ * vtx_cs_bits() - what vtx_code_bits() makes of the registers
+ * @ar: access rights of CS
+ * @efer: EFER, LMA included
+ *
+ * Return: 16, 32 or 64.
+ */
+static inline unsigned int vtx_cs_bits(u32 ar, u64 efer)
+{
+	if ((ar & VMX_AR_L_MASK) && (efer & EFER_LMA))
+		return 64;
+	return ar & VMX_AR_DB_MASK ? 32 : 16;
 }
 
 u64 vtx_cr0_read(void);

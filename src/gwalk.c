@@ -60,7 +60,7 @@ void vtx_gwalk_init(const struct vtx_vcpu *vcpu, struct vtx_gwalk *w)
 	w->efer = vtx_efer_lma(vcpu->efer, w->cr0);
 	w->rflags = vmcs_readl(GUEST_RFLAGS);
 	w->user = vtx_cpl() == 3;
-	w->bits = vtx_code_bits(vcpu);
+	w->bits = vtx_cs_bits(vmcs_read32(GUEST_CS_AR_BYTES), w->efer);
 	w->has_pdptes = vtx_pae_paging(w->cr0, w->cr4, w->efer) && !vcpu->pdptes_stale;
 	for (i = 0; w->has_pdptes && i < 4; i++)
 		w->pdpte[i] = vmcs_read64(GUEST_PDPTR0 + 2 * i);

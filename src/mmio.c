@@ -458,8 +458,6 @@ static u64 read_registers(struct vtx_mmio *e)
 {
 	e->rsp = vmcs_readl(GUEST_RSP);
 	e->vcpu->regs[VTX_RSP] = e->rsp;
-	e->rflags = vmcs_readl(GUEST_RFLAGS);
-	e->w.rflags = e->rflags;
 	return vmcs_readl(GUEST_RIP);
 }
 
@@ -483,6 +481,7 @@ int vtx_mmio_exit(struct vtx_vcpu *vcpu)
 			 qual & QUAL_WRITE ? VTX_ACCESS_WRITE : 0);
 	vtx_vcpu_load(vcpu);
 	vtx_gwalk_init(vcpu, &e->w);
+	e->rflags = e->w.rflags;
 	e->rip = read_registers(e);
 	vtx_vcpu_put(vcpu);
 	return attempt(e, vtx_fetch_insn(vcpu, &e->w, e->rip, &e->code));
@@ -513,6 +512,8 @@ static int again(struct vtx_mmio *e)
 	u64 rip;
 
 	vtx_vcpu_load(e->vcpu);
+	e->w.rflags = vmcs_readl(GUEST_RFLAGS);
+	e->rflags = e->w.rflags;
 	rip = read_registers(e);
 	vtx_vcpu_put(e->vcpu);
 	if (rip != e->rip)
