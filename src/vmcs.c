@@ -14,6 +14,7 @@
 #include <linux/percpu.h>
 #include <linux/smp.h>
 
+#include <asm/msr.h>
 #include <asm/nospec-branch.h>
 
 #include "caps.h"
@@ -80,6 +81,7 @@ static void clear_here(struct vtx_vmcs *vmcs)
 	WARN_ON_ONCE(vmclear(vmcs->phys));
 	list_del_init(&vmcs->link);
 	vmcs->launched = false;
+	vmcs->left_at = rdtsc() + vtx_root_tsc_lost();
 	/* Pairs with the acquire in clear(): whoever sees -1 may load it. */
 	smp_store_release(&vmcs->cpu, -1);
 }

@@ -11,6 +11,7 @@
  * @region:	the VMCS region, one page
  * @phys:	its physical address
  * @cpu:	CPU on which the VMCS is active, -1: clear
+ * @left_at:	the TSC of the CPU where it was last cleared, then; 0: nowhere yet
  * @launched:	VMLAUNCH has succeeded since the last VMCLEAR
  * @link:	on the list of VMCSs active on @cpu
  * @failed:	a VMREAD or VMWRITE failed on it: the vCPU never runs again
@@ -18,7 +19,7 @@
  * @host_cr4:	HOST_CR4
  * @host_perf:	HOST_IA32_PERF_GLOBAL_CTRL
  *
- * @cpu, @launched and @link change only on @cpu with IRQs off. SDM vol. 3
+ * @cpu, @left_at, @launched and @link change only on @cpu with IRQs off. SDM vol. 3
  * "Software Use of Virtual-Machine Control Structures": a VMCS is active on
  * at most one logical processor, VMCLEAR there before it moves.
  */
@@ -28,6 +29,7 @@ struct vtx_vmcs {
 	int cpu;
 	bool launched;
 	bool failed;
+	u64 left_at;
 	struct list_head link;
 	unsigned long host_cr3;
 	unsigned long host_cr4;

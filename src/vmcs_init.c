@@ -16,6 +16,7 @@
 #include <asm/desc.h>
 #include <asm/msr.h>
 #include <asm/segment.h>
+#include <asm/tsc.h>
 
 #include "caps.h"
 #include "cr.h"
@@ -84,6 +85,18 @@ static void write_host_const(void)
 	vmcs_write64(HOST_IA32_EFER, msr);
 	rdmsrl(MSR_IA32_CR_PAT, msr);
 	vmcs_write64(HOST_IA32_PAT, msr);
+}
+
+/*
+ * CPUs' TSCs may differ; the guest's never goes back. Where Linux has found that
+ * they do, it goes on from where it was when the VMCS was last active.
+ */
+static void carry_tsc(struct vtx_vcpu *vcpu)
+{
+	u64 behind = vcpu->vmcs.left_at - (rdtsc() + vtx_root_tsc_lost());
+
+	if (vcpu->vmcs.left_at && ((s64)behind > 0 || check_tsc_unstable()))
+		vcpu->tsc_offset += behind;
 }
 
 /*
@@ -196,6 +209,7 @@ int vtx_vcpu_make_current(struct vtx_vcpu *vcpu)
 	int r = vtx_vmcs_make_current(&vcpu->vmcs);
 
 	if (r > 0) {
+		carry_tsc(vcpu);
 		write_host_cpu(vcpu);
 		/* Written when they differ from this: never valid values. */
 		vcpu->vmcs.host_cr3 = ~0UL;

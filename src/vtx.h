@@ -272,7 +272,8 @@ struct vtx_host {
  * @dr7:	[v] as in the VMCS
  * @osxsave:	[v] CR4.OSXSAVE: @xcr0 counts
  * @msrs:	[v] guest values of the swapped MSRs
- * @tsc_offset:	[v] guest TSC - host TSC, less what suspends took from the latter
+ * @tsc_offset:	[v] guest TSC - host TSC, less what suspends took from the latter;
+ *		grows where a move finds a TSC that is behind
  * @tsc_adjust:	[v] IA32_TSC_ADJUST
  * @misc_enable: [v] IA32_MISC_ENABLE
  * @sw_msrs:	[v] MSRs that are only stored (msr.c)

@@ -10,6 +10,7 @@
 #include <sys/syscall.h>
 
 #include "kselftest_harness.h"
+#include "lib/host.h"
 #include "lib/vtx_test.h"
 
 #define LDT_SELECTOR	7	/* entry 0, RPL 3 */
@@ -24,12 +25,7 @@ FIXTURE(host) { struct vm m; };
 
 FIXTURE_SETUP(host)
 {
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET(0, &set);
-	if (sched_setaffinity(0, sizeof(set), &set))
-		die("no CPU 0");
+	on_cpu(0);
 	vm_create(&self->m);
 	vm_start(&self->m, MODE_LONG, hlt64);
 }

@@ -4,6 +4,7 @@
 #include <sched.h>
 
 #include "kselftest_harness.h"
+#include "lib/host.h"
 #include "lib/tlb.h"
 
 #define ONLINE "/sys/devices/system/cpu/cpu1/online"
@@ -135,16 +136,13 @@ TEST_F(hotplug, cpu_offline_moves_vcpu_bound_to_it)
 TEST_F(hotplug, vm_created_while_cpu_is_offline_runs_on_it_later)
 {
 	struct vm m;
-	cpu_set_t set;
 
 	NEED_CPU1();
 	ASSERT_TRUE(set_online(false));
 	vm_create(&m);
 	vm_start(&m, MODE_LONG, hlt64);
 	ASSERT_TRUE(set_online(true));
-	CPU_ZERO(&set);
-	CPU_SET(1, &set);
-	ASSERT_EQ(0, sched_setaffinity(0, sizeof(set), &set));
+	on_cpu(1);
 	ASSERT_EXIT(KVM_EXIT_HLT, &m);
 	vm_destroy(&m);
 }
@@ -153,17 +151,13 @@ TEST_F(hotplug, vm_created_while_cpu_is_offline_runs_on_it_later)
 TEST_F(hotplug, vm_destroyed_while_its_last_cpu_is_offline)
 {
 	struct vm m;
-	cpu_set_t set;
 
 	NEED_CPU1();
-	CPU_ZERO(&set);
-	CPU_SET(1, &set);
-	ASSERT_EQ(0, sched_setaffinity(0, sizeof(set), &set));
+	on_cpu(1);
 	vm_create(&m);
 	vm_start(&m, MODE_LONG, hlt64);
 	ASSERT_EXIT(KVM_EXIT_HLT, &m);
-	CPU_SET(0, &set);
-	ASSERT_EQ(0, sched_setaffinity(0, sizeof(set), &set));
+	on_cpu(0);
 	ASSERT_TRUE(set_online(false));
 	vm_destroy(&m);
 	ASSERT_TRUE(set_online(true));
@@ -177,15 +171,12 @@ TEST_F(hotplug, vm_destroyed_while_its_last_cpu_is_offline)
 TEST_F(hotplug, vcpu_migrating_keeps_its_state)
 {
 	struct vm m;
-	cpu_set_t set;
 
 	NEED_CPU1();
 	vm_create(&m);
 	vm_start(&m, MODE_REAL, sync16);
 	for (int i = 1; i <= 100; i++) {
-		CPU_ZERO(&set);
-		CPU_SET(i & 1, &set);
-		ASSERT_EQ(0, sched_setaffinity(0, sizeof(set), &set));
+		on_cpu(i & 1);
 		ASSERT_EXIT(KVM_EXIT_IO, &m);
 		ASSERT_EQ(i, *(uint8_t *)vm_io_data(&m));
 	}
@@ -197,19 +188,6 @@ struct level {
 	const char *pm_test;
 	bool others, boot;
 };
-
-static bool file_has(const char *path, const char *word)
-{
-	char text[256] = "";
-	int fd = open(path, O_RDONLY);
-
-	if (fd < 0)
-		return false;
-	if (read(fd, text, sizeof(text) - 1) < 0)
-		text[0] = 0;
-	close(fd);
-	return strstr(text, word);
-}
 
 /* An alarm wakes the machine if nothing else does. */
 static bool suspend(const char *pm_test)

@@ -4,25 +4,22 @@
  * goes down (scripts/check-vm's lanes that end the machine).
  */
 #include <pthread.h>
-#include <sched.h>
 #include <stdio.h>
 #include <unistd.h>
 
+#include "lib/host.h"
 #include "lib/vtx_test.h"
 
 static void *spin(void *arg)
 {
 	struct vm m;
-	cpu_set_t set;
 
-	CPU_ZERO(&set);
-	CPU_SET((long)arg, &set);
-	if (sched_setaffinity(0, sizeof(set), &set))
-		die("no CPU %ld", (long)arg);
+	on_cpu((long)arg);
 	vm_create(&m);
 	vm_start_spin(&m);
 	for (;;)
 		vm_run(&m);
+	return NULL;
 }
 
 int main(void)

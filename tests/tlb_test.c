@@ -12,6 +12,7 @@
 
 #include "kselftest_harness.h"
 #include "lib/race.h"
+#include "lib/host.h"
 #include "lib/tlb.h"
 
 #define DEBUGFS	"/sys/kernel/debug"

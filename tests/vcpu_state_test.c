@@ -3,6 +3,7 @@
 #include <pthread.h>
 
 #include "kselftest_harness.h"
+#include "lib/host.h"
 #include "lib/vtx_test.h"
 
 #define MCG_CTL_P	(1ULL << 8)
@@ -496,11 +497,7 @@ TEST_F(vm, two_vcpus_run_at_once_with_locked_instructions)
 
 TEST_F(vm, two_vcpus_share_one_cpu)
 {
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET(0, &set);
-	ASSERT_EQ(0, sched_setaffinity(0, sizeof(set), &set));
+	on_cpu(0);
 	count_together(_metadata, &self->m);
 }
 

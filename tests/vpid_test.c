@@ -13,6 +13,7 @@
 #include <sys/mount.h>
 
 #include "kselftest_harness.h"
+#include "lib/host.h"
 #include "lib/tlb.h"
 
 #define FLIP_LA		0x100000UL	/* mapped to one of two pages of SCRATCH */

@@ -2,7 +2,20 @@
 /* What tests ask the host's kernel, and what they set in it. */
 #include "host.h"
 
+#include <sched.h>
+
 #include "vtx_test.h"
+
+/* This thread stays there. */
+void on_cpu(int cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	if (sched_setaffinity(0, sizeof(set), &set))
+		die("sched_setaffinity to CPU %d", cpu);
+}
 
 bool write_file(const char *path, const char *text)
 {
@@ -13,6 +26,19 @@ bool write_file(const char *path, const char *text)
 	r = write(fd, text, strlen(text));
 	close(fd);
 	return r == (int)strlen(text);
+}
+
+bool file_has(const char *path, const char *word)
+{
+	char text[2048] = "";
+	int fd = open(path, O_RDONLY);
+
+	if (fd < 0)
+		return false;
+	if (read(fd, text, sizeof(text) - 1) < 0)
+		text[0] = 0;
+	close(fd);
+	return strstr(text, word);
 }
 
 /* Return: what the file begins with, 0 if it can't be read. */

@@ -4,6 +4,7 @@
 #define _HOST_H
 
 #include <stdbool.h>
+#include <unistd.h>
 
 #ifndef MADV_COLLAPSE
 #define MADV_COLLAPSE		25
@@ -12,7 +13,11 @@
 #define MADV_SOFT_OFFLINE	101
 #endif
 
+#define nr_cpus() ((int)sysconf(_SC_NPROCESSORS_ONLN))
+
+void on_cpu(int cpu);
 bool write_file(const char *path, const char *text);
+bool file_has(const char *path, const char *word);
 long read_number(const char *path);
 long named_number(const char *path, const char *name);
 long vmstat(const char *name);

@@ -2,6 +2,8 @@
 /* The module's counters, and vCPUs on chosen CPUs. */
 #include "tlb.h"
 
+#include "host.h"
+
 static int report(int fd, unsigned long number, void *buf, uint32_t size)
 {
 	struct vtx_report r = { .size = size, .addr = (uintptr_t)buf };
@@ -50,16 +52,6 @@ uint64_t flushes(const struct vtx_tlb_stats *s)
 uint64_t invepts(const struct vtx_tlb_stats *s, enum vtx_tlb_cause cause)
 {
 	return s->flush[VTX_TLB_INVEPT_SINGLE][cause] + s->flush[VTX_TLB_INVEPT_ALL][cause];
-}
-
-void on_cpu(int cpu)
-{
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET(cpu, &set);
-	if (sched_setaffinity(0, sizeof(set), &set))
-		die("sched_setaffinity to CPU %d", cpu);
 }
 
 /* 0, or -1 with errno if the file does not take the text. */

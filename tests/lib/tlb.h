@@ -13,7 +13,6 @@
 #include "vtx_test.h"
 
 #define CPU1_ONLINE "/sys/devices/system/cpu/cpu1/online"
-#define nr_cpus() ((int)sysconf(_SC_NPROCESSORS_ONLN))
 
 /* A vCPU that runs until it is told to stop, on a CPU of its own. */
 struct spinner {
@@ -29,7 +28,6 @@ struct vtx_tlb_stats stats(int fd);
 struct vtx_tlb_stats since(struct vtx_tlb_stats before, struct vtx_tlb_stats after);
 uint64_t flushes(const struct vtx_tlb_stats *s);
 uint64_t invepts(const struct vtx_tlb_stats *s, enum vtx_tlb_cause cause);
-void on_cpu(int cpu);
 int put_text(const char *path, const char *text);
 void start_spinner(struct spinner *s, struct vm *m, int cpu);
 void stop_spinner(struct spinner *s);
