@@ -273,7 +273,7 @@ static int ept_violation_slowly(struct vtx_vcpu *vcpu)
 
 /*
  * Where the last access was a device's, the next one is likely to be, too: then
- * there is nothing to look up here. The slow handler looks in any case.
+ * there is nothing to look up here. The slow handler looks if anything has changed.
  */
 static int handle_ept_violation(struct vtx_vcpu *vcpu)
 {
@@ -318,16 +318,29 @@ static bool is_walk_of_rom(struct vtx_vcpu *vcpu)
 	return true;
 }
 
+/* Loops that poll a device are common: no map without memory there is asked twice. */
+static int find_memory(struct vtx_vcpu *vcpu)
+{
+	gfn_t gfn = vcpu->exit.gpa >> PAGE_SHIFT;
+	unsigned long gen = READ_ONCE(vcpu->vm->map_gen);
+	int r;
+
+	if (gfn == vcpu->device_gfn && gen == vcpu->device_gen)
+		return VTX_FAULT_MMIO;
+	r = vtx_fault_slow(vcpu, vcpu->exit.gpa, vcpu->exit.qual);
+	vcpu->device_gfn = r == VTX_FAULT_MMIO || r == VTX_FAULT_ROM ? gfn : VTX_NO_GFN;
+	vcpu->device_gen = r == VTX_FAULT_MMIO ? gen : 0;
+	return r;
+}
+
 static int handle_ept_violation_slow(struct vtx_vcpu *vcpu)
 {
-	int r = vtx_fault_slow(vcpu, vcpu->exit.gpa, vcpu->exit.qual);
+	int r = find_memory(vcpu);
 
-	vcpu->device_gfn = VTX_NO_GFN;
 	if (r < 0)
 		return r;
-	if (r == VTX_FAULT_MAPPED || is_walk_of_rom(vcpu))
+	if (r == VTX_FAULT_MAPPED || (r == VTX_FAULT_ROM && is_walk_of_rom(vcpu)))
 		return VTX_RESUME;
-	vcpu->device_gfn = vcpu->exit.gpa >> PAGE_SHIFT;
 	/* No device answers while the CPU delivers an event. */
 	if (vcpu->event.info)
 		return vtx_delivery_error(vcpu);

@@ -277,9 +277,10 @@ int vtx_fault_fast(struct vtx_vcpu *vcpu, gpa_t gpa, u64 access)
 	struct vtx_place p;
 	int r;
 
-	if (!vtx_find_place(vcpu->vm, gpa >> PAGE_SHIFT, &p) ||
-	    ((access & VTX_EPT_W) && p.read_only))
+	if (!vtx_find_place(vcpu->vm, gpa >> PAGE_SHIFT, &p))
 		return VTX_FAULT_MMIO;
+	if ((access & VTX_EPT_W) && p.read_only)
+		return VTX_FAULT_ROM;
 	if (p.leaving)
 		return VTX_FAULT_SLEEP;
 	r = map_present(vcpu, &p, access);
@@ -316,7 +317,7 @@ static int map_absent(struct vtx_vcpu *vcpu, const struct vtx_place *p, u64 acce
  * A page that the hardware has lost gives the process SIGBUS.
  *
  * Context: may sleep; killable.
- * Return: VTX_FAULT_MAPPED or VTX_FAULT_MMIO; -EFAULT if the process has no
+ * Return: VTX_FAULT_MAPPED, _MMIO or _ROM; -EFAULT if the process has no
  * such memory, -ENOMEM, -EINTR, -EIO.
  */
 int vtx_fault_slow(struct vtx_vcpu *vcpu, gpa_t gpa, u64 access)
@@ -331,9 +332,10 @@ int vtx_fault_slow(struct vtx_vcpu *vcpu, gpa_t gpa, u64 access)
 		r = vtx_ept_spare_fill(&vcpu->spare);
 		if (r)
 			return r;
-		if (!vtx_find_place(vcpu->vm, gpa >> PAGE_SHIFT, &p) ||
-		    ((access & VTX_EPT_W) && p.read_only))
+		if (!vtx_find_place(vcpu->vm, gpa >> PAGE_SHIFT, &p))
 			return VTX_FAULT_MMIO;
+		if ((access & VTX_EPT_W) && p.read_only)
+			return VTX_FAULT_ROM;
 		r = p.leaving ? RACED : map_present(vcpu, &p, access);
 		if (r == VTX_FAULT_SLEEP)
 			r = map_absent(vcpu, &p, access);

@@ -13,8 +13,9 @@ struct vtx_vm;
 /* What vtx_fault() found where the guest wanted to go. */
 enum vtx_fault {
 	VTX_FAULT_MAPPED = 1,	/* the guest can retry */
-	VTX_FAULT_MMIO = 2,	/* no memory there, or it is read-only */
-	VTX_FAULT_SLEEP = 3,	/* not without sleeping: vtx_fault_slow() */
+	VTX_FAULT_MMIO = 2,	/* no memory there */
+	VTX_FAULT_ROM = 3,	/* a write to memory that is read-only */
+	VTX_FAULT_SLEEP = 4,	/* not without sleeping: vtx_fault_slow() */
 };
 
 /**

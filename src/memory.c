@@ -105,7 +105,7 @@ static void install_map(struct vtx_vm *vm, struct vtx_memmap *map)
 
 	spin_lock(&vm->ept_lock);
 	vm->memmap = map;
-	vm->map_gen++;
+	WRITE_ONCE(vm->map_gen, vm->map_gen + 1);
 	spin_unlock(&vm->ept_lock);
 	/* Copies that found the old map may still be under way. */
 	down_write(&vm->map_sem);
@@ -118,7 +118,7 @@ static void empty_slot(struct vtx_vm *vm, struct vtx_memslot *slot)
 {
 	spin_lock(&vm->ept_lock);
 	slot->leaving = true;
-	vm->map_gen++;
+	WRITE_ONCE(vm->map_gen, vm->map_gen + 1);
 	spin_unlock(&vm->ept_lock);
 	zap(vm, slot);
 }

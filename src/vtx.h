@@ -299,6 +299,7 @@ struct vtx_host {
  * @spare:	[v] EPT pages in reserve
  * @last_fault:	[v] guest page that the last EPT violation mapped
  * @device_gfn:	[v] guest page where a device was accessed last
+ * @device_gen:	[v] vtx_vm.map_gen of a map that has no such page; 0: none is known
  * @fpu:	[I] guest FPU area in XSAVE standard format
  * @msr_bitmap:	[I] 4 KBytes
  * @l1d_flush:	[p] something of the host may be in the L1D
@@ -350,6 +351,7 @@ struct vtx_vcpu {
 	struct vtx_ept_spare spare;
 	gfn_t last_fault;
 	gfn_t device_gfn;
+	unsigned long device_gen;
 	void *fpu;
 	void *msr_bitmap;
 	bool l1d_flush;
