@@ -73,17 +73,6 @@ u64 vtx_efer_supported(void)
 }
 
 /**
- * vtx_cr0_read() - CR0 as the guest sees it
- *
- * Return: the value.
- */
-u64 vtx_cr0_read(void)
-{
-	return (vmcs_readl(GUEST_CR0) & ~VTX_CR0_HOST_OWNED) |
-	       (vmcs_readl(CR0_READ_SHADOW) & VTX_CR0_HOST_OWNED);
-}
-
-/**
  * vtx_cr4_read() - CR4 as the guest sees it
  * @vcpu: the vCPU; VMCS current
  *
@@ -186,19 +175,6 @@ void vtx_efer_write(struct vtx_vcpu *vcpu, u64 efer)
 	vmcs_write64(GUEST_IA32_EFER, efer);
 	vcpu->efer = efer;
 	vtx_tlb_state_changed(&vcpu->tlb);
-}
-
-/**
- * vtx_pae_paging() - do PDPTE registers matter?
- * @cr0: control registers
- * @cr4: likewise
- * @efer: likewise
- *
- * Return: true in PAE paging outside IA-32e mode.
- */
-bool vtx_pae_paging(u64 cr0, u64 cr4, u64 efer)
-{
-	return (cr0 & X86_CR0_PG) && (cr4 & X86_CR4_PAE) && !(efer & EFER_LMA);
 }
 
 /**

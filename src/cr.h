@@ -9,6 +9,8 @@
 #include <asm/processor-flags.h>
 #include <asm/vmx.h>
 
+#include "vmx_insn.h"
+
 struct vtx_vcpu;
 
 /* Segment registers in the order of the VMCS field encodings. */
@@ -59,7 +61,31 @@ static inline unsigned int vtx_cs_bits(u32 ar, u64 efer)
 	return ar & VMX_AR_DB_MASK ? 32 : 16;
 }
 
-u64 vtx_cr0_read(void);
+/**
+ * vtx_pae_paging() - do PDPTE registers matter?
+ * @cr0: control registers
+ * @cr4: likewise
+ * @efer: likewise
+ *
+ * Return: true in PAE paging outside IA-32e mode.
+ */
+static inline bool vtx_pae_paging(u64 cr0, u64 cr4, u64 efer)
+{
+	return (cr0 & X86_CR0_PG) && (cr4 & X86_CR4_PAE) && !(efer & EFER_LMA);
+}
+
+/**
+ * vtx_cr0_read() - CR0 as the guest sees it
+ *
+ * Context: VMCS current.
+ * Return: the value.
+ */
+static inline u64 vtx_cr0_read(void)
+{
+	return (vmcs_readl(GUEST_CR0) & ~VTX_CR0_HOST_OWNED) |
+	       (vmcs_readl(CR0_READ_SHADOW) & VTX_CR0_HOST_OWNED);
+}
+
 u64 vtx_cr4_read(const struct vtx_vcpu *vcpu);
 void vtx_cr0_write(struct vtx_vcpu *vcpu, u64 cr0);
 void vtx_cr4_write(struct vtx_vcpu *vcpu, u64 cr4);
@@ -73,7 +99,6 @@ bool vtx_cr0_valid(u64 cr0);
 int vtx_cr0_set(struct vtx_vcpu *vcpu, u64 cr0);
 int vtx_cr4_set(struct vtx_vcpu *vcpu, u64 cr4);
 int vtx_efer_set(struct vtx_vcpu *vcpu, u64 efer);
-bool vtx_pae_paging(u64 cr0, u64 cr4, u64 efer);
 unsigned int vtx_cpl(void);
 unsigned int vtx_code_bits(const struct vtx_vcpu *vcpu);
 

@@ -32,14 +32,14 @@ enum vtx_insn_gpr {
 	VTX_INSN_GPRS = 16,
 };
 
-/* In the order of struct kvm_sregs. */
+/* By their encoding in instructions, which is that of VMCS fields: enum vtx_seg. */
 enum vtx_insn_seg {
-	VTX_INSN_CS,
-	VTX_INSN_DS,
 	VTX_INSN_ES,
+	VTX_INSN_CS,
+	VTX_INSN_SS,
+	VTX_INSN_DS,
 	VTX_INSN_FS,
 	VTX_INSN_GS,
-	VTX_INSN_SS,
 };
 
 enum vtx_insn_op {

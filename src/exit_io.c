@@ -216,7 +216,7 @@ int vtx_pio_exit_string(struct vtx_vcpu *vcpu)
 	seg = pio->in ? VTX_SEG_ES : (info >> 15) & 7;
 	left = pio->rep ? vcpu->regs[VTX_RCX] & reg_mask(pio->addr_size) : 1;
 	offset = vcpu->regs[pio->in ? VTX_RDI : VTX_RSI] & reg_mask(pio->addr_size);
-	ok = vtx_linear(&w, seg, offset, pio->size, pio->in, &gva);
+	ok = vtx_linear(vcpu, &w, seg, offset, pio->size, pio->in, &gva);
 	pio->gva = gva;
 	if (!left)
 		vtx_retire(vcpu, pio->next_rip);
@@ -232,7 +232,7 @@ int vtx_pio_exit_string(struct vtx_vcpu *vcpu)
 		u64 low = pio->down ? offset - (n - 1) * pio->size : offset;
 
 		/* The limit may be nearer than the page's end. */
-		if (vtx_linear(&w, seg, low, n * pio->size, pio->in, &gva)) {
+		if (vtx_linear(vcpu, &w, seg, low, n * pio->size, pio->in, &gva)) {
 			pio->count = n;
 			pio->gva = gva;
 		}

@@ -22,37 +22,30 @@
 static int fetch(struct vtx_vcpu *vcpu, const struct vtx_gwalk *w, u64 rip,
 		 struct vtx_fetch *f)
 {
-	gva_t gva;
+	unsigned int n;
 	int r;
 
-	while (f->nr_bytes < VTX_INSN_MAX_LEN) {
-		unsigned int n;
-		bool ok;
-
+	if (!vtx_linear(vcpu, w, VTX_SEG_CS, rip + f->nr_bytes, 1, false, &f->gva)) {
 		vtx_vcpu_load(vcpu);
-		ok = vtx_linear(w, VTX_SEG_CS, rip + f->nr_bytes, 1, false, &gva);
-		if (!ok)
-			vtx_queue_gp(vcpu);
+		vtx_queue_gp(vcpu);
 		vtx_vcpu_put(vcpu);
-		if (!ok)
-			return -EFAULT;
-		n = min_t(unsigned int, VTX_INSN_MAX_LEN - f->nr_bytes,
-			  PAGE_SIZE - offset_in_page(gva));
-		r = vtx_gva_fetch(vcpu, w, gva, f->bytes + f->nr_bytes, n, &f->walked);
-		if (r)
-			return r;
-		f->nr_bytes += n;
-		if (!offset_in_page(gva + n))
-			break;
+		return -EFAULT;
 	}
-	return 0;
+	n = min_t(unsigned int, VTX_INSN_MAX_LEN - f->nr_bytes,
+		  PAGE_SIZE - offset_in_page(f->gva));
+	r = vtx_gva_fetch(vcpu, w, f->gva, f->bytes + f->nr_bytes, n, &f->walked);
+	if (!r)
+		f->nr_bytes += n;
+	return r;
 }
 
 /* Loops that poll a device are common: the last instruction is still decoded. */
-static bool is_decoded(const struct vtx_fetch *f, unsigned int bits)
+static bool is_decoded(struct vtx_vcpu *vcpu, const struct vtx_gwalk *w, u64 rip,
+		       struct vtx_fetch *f)
 {
-	return f->decoded_bits == bits && f->nr_bytes >= f->insn.len &&
-	       !memcmp(f->bytes, f->decoded, f->insn.len);
+	return f->decoded_bits == w->bits &&
+	       vtx_linear(vcpu, w, VTX_SEG_CS, rip, 1, false, &f->gva) &&
+	       vtx_gva_same_code(vcpu, w, f->gva, f->bytes, f->insn.len, &f->walked);
 }
 
 static int decode(struct vtx_fetch *f, unsigned int bits)
@@ -60,8 +53,23 @@ static int decode(struct vtx_fetch *f, unsigned int bits)
 	int r = vtx_decode(f->bytes, f->nr_bytes, bits, &f->insn);
 
 	f->decoded_bits = r ? 0 : bits;
-	memcpy(f->decoded, f->bytes, sizeof(f->decoded));
 	return r;
+}
+
+static noinline int fetch_and_decode(struct vtx_vcpu *vcpu, const struct vtx_gwalk *w,
+				     u64 rip, struct vtx_fetch *f)
+{
+	int r;
+
+	f->nr_bytes = 0;
+	f->decoded_bits = 0;
+	do {
+		r = fetch(vcpu, w, rip, f);
+		if (r)
+			return r;
+		r = decode(f, w->bits);
+	} while (r == -ENODATA && f->nr_bytes < VTX_INSN_MAX_LEN);
+	return r ? -ENXIO : 0;
 }
 
 /**
@@ -78,18 +86,9 @@ static int decode(struct vtx_fetch *f, unsigned int bits)
 int vtx_fetch_insn(struct vtx_vcpu *vcpu, const struct vtx_gwalk *w, u64 rip,
 		   struct vtx_fetch *f)
 {
-	int r;
-
-	f->nr_bytes = 0;
-	r = fetch(vcpu, w, rip, f);
-	if (r || is_decoded(f, w->bits))
-		return r;
-	r = decode(f, w->bits);
-	if (r == -ENODATA) {
-		r = fetch(vcpu, w, rip, f);
-		if (r)
-			return r;
-		r = decode(f, w->bits);
-	}
-	return r ? -ENXIO : 0;
+	if (!is_decoded(vcpu, w, rip, f))
+		return fetch_and_decode(vcpu, w, rip, f);
+	/* What follows it may have changed. */
+	f->nr_bytes = f->insn.len;
+	return 0;
 }

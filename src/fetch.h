@@ -14,16 +14,16 @@ struct vtx_vcpu;
  * @insn:	decoded
  * @nr_bytes:	bytes fetched
  * @bytes:	they
- * @decoded:	the bytes that @insn was decoded from
- * @decoded_bits: in code of this many bits; 0: it was not
+ * @decoded_bits: @insn is what they mean in code of this many bits; 0: it is nothing
+ * @gva:	where they are, or the last page's worth of them
  * @walked:	the walk to it
  */
 struct vtx_fetch {
 	struct vtx_insn insn;
 	unsigned int nr_bytes;
 	u8 bytes[VTX_INSN_MAX_LEN];
-	u8 decoded[VTX_INSN_MAX_LEN];
 	unsigned int decoded_bits;
+	gva_t gva;
 	struct vtx_walked walked;
 };
 

@@ -177,45 +177,51 @@ void vtx_trail_end(struct vtx_vm *vm, struct vtx_trail *t, gpa_t gpa)
 
 	spin_lock(&vm->ept_lock);
 	for (i = 0; i < t->n; i++) {
-		t->at[i] = in_ept(vm, t->gpa[i]);
-		all &= !!t->at[i];
+		t->step[i].at = in_ept(vm, t->step[i].gpa);
+		all &= !!t->step[i].at;
 	}
 	t->page = in_ept(vm, gpa & PAGE_MASK);
 	t->gen = all && t->page ? vtx_tlb_ept_gen(&vm->tlb) : 0;
 	spin_unlock(&vm->ept_lock);
 }
 
+/* ept_lock held. */
+static bool is_still_there(struct vtx_vm *vm, const struct vtx_trail *t)
+{
+	unsigned int i;
+
+	if (t->gen != vtx_tlb_ept_gen(&vm->tlb))
+		return false;
+	for (i = 0; i < t->n; i++) {
+		const void *at = t->step[i].at;
+
+		if (t->step[i].value != (t->size == 8 ? READ_ONCE(*(const u64 *)at) :
+							READ_ONCE(*(const u32 *)at)))
+			return false;
+	}
+	return true;
+}
+
 /**
- * vtx_trail_read() - read where a walk led, if it would lead there again
+ * vtx_trail_leads_to() - would a walk lead where it led, and to the same bytes?
  * @vm:     the VM
  * @t:      from vtx_trail_end(), or zeroed
  * @offset: in the page at the end
- * @buf:    kernel memory
- * @len:    bytes, within the page
+ * @bytes:  what was there
+ * @len:    how many, within the page
  *
  * Nothing has left the EPT since, so that what was there still is; then all
  * entries are read again, and must be what they were.
  *
  * Return: false: walk.
  */
-bool vtx_trail_read(struct vtx_vm *vm, const struct vtx_trail *t, unsigned int offset,
-		    void *buf, unsigned int len)
+bool vtx_trail_leads_to(struct vtx_vm *vm, const struct vtx_trail *t, unsigned int offset,
+			const void *bytes, unsigned int len)
 {
-	unsigned int i;
 	bool same;
 
-	if (!t->gen)
-		return false;
 	spin_lock(&vm->ept_lock);
-	same = t->gen == vtx_tlb_ept_gen(&vm->tlb);
-	for (i = 0; same && i < t->n; i++) {
-		u64 now = 0;
-
-		read_once(&now, t->at[i], t->size);
-		same = now == t->value[i];
-	}
-	if (same)
-		memcpy(buf, t->page + offset, len);
+	same = is_still_there(vm, t) && !memcmp(t->page + offset, bytes, len);
 	spin_unlock(&vm->ept_lock);
 	return same;
 }

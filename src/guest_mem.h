@@ -42,25 +42,25 @@ struct vtx_place {
  * @gen:	as of which vtx_tlb_ept_gen() the addresses hold; 0: it led nowhere
  * @n:		entries read
  * @size:	of each, 4 or 8 bytes
- * @gpa:	where they are
- * @at:		the same in the kernel's mapping
- * @value:	what they were
+ * @step:	they: where, also in the kernel's mapping, and what was there
  * @page:	the page at the end, in the kernel's mapping
  */
 struct vtx_trail {
 	s64 gen;
 	unsigned int n;
 	unsigned int size;
-	gpa_t gpa[VTX_TRAIL_MAX];
-	const void *at[VTX_TRAIL_MAX];
-	u64 value[VTX_TRAIL_MAX];
+	struct {
+		gpa_t gpa;
+		const void *at;
+		u64 value;
+	} step[VTX_TRAIL_MAX];
 	const void *page;
 };
 
 bool vtx_find_place(struct vtx_vm *vm, gfn_t gfn, struct vtx_place *p);
 void vtx_trail_end(struct vtx_vm *vm, struct vtx_trail *t, gpa_t gpa);
-bool vtx_trail_read(struct vtx_vm *vm, const struct vtx_trail *t, unsigned int offset,
-		    void *buf, unsigned int len);
+bool vtx_trail_leads_to(struct vtx_vm *vm, const struct vtx_trail *t, unsigned int offset,
+			const void *bytes, unsigned int len);
 int vtx_guest_read(struct vtx_vm *vm, gpa_t gpa, void *buf, unsigned int len);
 int vtx_guest_copy(struct vtx_vm *vm, gpa_t gpa, void *buf, unsigned int len,
 		   bool write);

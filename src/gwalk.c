@@ -177,8 +177,8 @@ static u32 fault_code(const struct vtx_gwalk *w, u32 access)
 
 static void leave_trail(struct vtx_trail *t, gpa_t at, u64 entry, unsigned int size)
 {
-	t->gpa[t->n] = at;
-	t->value[t->n++] = entry;
+	t->step[t->n].gpa = at;
+	t->step[t->n++].value = entry;
 	t->size = size;
 }
 
@@ -222,7 +222,7 @@ static int walk(struct vtx_vcpu *vcpu, const struct vtx_gwalk *w, gva_t gva,
 			if (r)
 				return r;
 		}
-		if (trail)
+		if (trail && (level != 3 || !w->has_pdptes))
 			leave_trail(trail, at, entry, m.entry);
 		if (level == 1 || ((entry & PTE_PS) && large_allowed(w, &m, level)))
 			break;
@@ -246,38 +246,14 @@ static int walk(struct vtx_vcpu *vcpu, const struct vtx_gwalk *w, gva_t gva,
 	return 0;
 }
 
-/**
- * vtx_linear() - segmentation: from segment and offset to linear address
- * @w:      from vtx_gwalk_init()
- * @seg:    enum vtx_seg
- * @offset: effective address
- * @len:    bytes of the access
- * @write:  it is a write
- * @gva:    result
- *
- * SDM vol. 3 "Limit Checking", "Type Checking"; in 64-bit mode only FS and GS
- * have a base and nothing has a limit.
- *
- * Context: VMCS current.
- * Return: false for #GP(0), or #SS(0) if @seg is SS.
- */
-bool vtx_linear(const struct vtx_gwalk *w, unsigned int seg, u64 offset,
-		unsigned int len, bool write, gva_t *gva)
+/* VMCS current; not in 64-bit mode. */
+static bool is_in_segment(const struct vtx_gwalk *w, unsigned int seg, u32 offset,
+			  unsigned int len, bool write)
 {
-	u32 limit, ar;
-	u64 last;
+	u32 limit = vmcs_read32(GUEST_ES_LIMIT + 2 * seg);
+	u32 ar = vmcs_read32(GUEST_ES_AR_BYTES + 2 * seg);
+	u64 last = (u64)offset + len - 1;
 
-	if (w->bits == 64) {
-		*gva = offset;
-		if (seg == VTX_SEG_FS || seg == VTX_SEG_GS)
-			*gva += vmcs_readl(GUEST_ES_BASE + 2 * seg);
-		return (s64)(*gva << 16) >> 16 == (s64)*gva;
-	}
-	offset = (u32)offset;
-	limit = vmcs_read32(GUEST_ES_LIMIT + 2 * seg);
-	ar = vmcs_read32(GUEST_ES_AR_BYTES + 2 * seg);
-	last = offset + len - 1;
-	*gva = (u32)(vmcs_readl(GUEST_ES_BASE + 2 * seg) + offset);
 	if (ar & VMX_AR_UNUSABLE_MASK)
 		return false;
 	/* Code segments (bit 3) are never writable, data ones with bit 1. */
@@ -288,6 +264,22 @@ bool vtx_linear(const struct vtx_gwalk *w, unsigned int seg, u64 offset,
 		return offset > limit &&
 		       last <= (ar & VMX_AR_DB_MASK ? 0xffffffffU : 0xffffU);
 	return last <= limit;
+}
+
+/* vtx_linear() with a base. */
+bool __vtx_linear(struct vtx_vcpu *vcpu, const struct vtx_gwalk *w, unsigned int seg,
+		  u64 offset, unsigned int len, bool write, gva_t *gva)
+{
+	bool ok = true;
+
+	vtx_vcpu_load(vcpu);
+	*gva = vmcs_readl(GUEST_ES_BASE + 2 * seg) + offset;
+	if (w->bits != 64) {
+		*gva = (u32)*gva;
+		ok = is_in_segment(w, seg, offset, len, write);
+	}
+	vtx_vcpu_put(vcpu);
+	return ok;
 }
 
 static int walk_until_done(struct vtx_vcpu *vcpu, const struct vtx_gwalk *w, gva_t gva,
@@ -429,7 +421,29 @@ static bool is_same_walk(const struct vtx_walked *walked, const struct vtx_gwalk
 
 	return walked->gva == gva && then->cr3 == w->cr3 && then->cr0 == w->cr0 &&
 	       then->cr4 == w->cr4 && then->efer == w->efer && then->user == w->user &&
-	       !w->has_pdptes;
+	       then->has_pdptes == w->has_pdptes &&
+	       (!w->has_pdptes || !memcmp(then->pdpte, w->pdpte, sizeof(w->pdpte)));
+}
+
+/**
+ * vtx_gva_same_code() - would vtx_gva_fetch() read these bytes?
+ * @vcpu:   the vCPU
+ * @w:      from vtx_gwalk_init()
+ * @gva:    linear address
+ * @bytes:  the bytes
+ * @len:    how many
+ * @walked: the last such walk of this vCPU, or zeroed
+ *
+ * Context: any.
+ * Return: true: yes; false: fetch them.
+ */
+bool vtx_gva_same_code(struct vtx_vcpu *vcpu, const struct vtx_gwalk *w, gva_t gva,
+		       const void *bytes, unsigned int len,
+		       const struct vtx_walked *walked)
+{
+	return is_same_walk(walked, w, gva & PAGE_MASK) &&
+	       offset_in_page(gva) + len <= PAGE_SIZE &&
+	       vtx_trail_leads_to(vcpu->vm, &walked->trail, offset_in_page(gva), bytes, len);
 }
 
 /**
@@ -439,7 +453,7 @@ static bool is_same_walk(const struct vtx_walked *walked, const struct vtx_gwalk
  * @gva:    linear address
  * @buf:    where to
  * @len:    up to the end of the page at most
- * @walked: the last such walk of this vCPU, or zeroed
+ * @walked: this walk, for vtx_gva_same_code()
  *
  * Context: may sleep.
  * Return: as vtx_gva_read().
@@ -447,25 +461,19 @@ static bool is_same_walk(const struct vtx_walked *walked, const struct vtx_gwalk
 int vtx_gva_fetch(struct vtx_vcpu *vcpu, const struct vtx_gwalk *w, gva_t gva,
 		  void *buf, unsigned int len, struct vtx_walked *walked)
 {
-	struct vtx_trail *trail = w->has_pdptes ? NULL : &walked->trail;
 	u32 access = VTX_ACCESS_FETCH | (w->user ? VTX_ACCESS_USER : 0), error = 0;
 	gpa_t gpa;
 	int r;
 
-	if (is_same_walk(walked, w, gva & PAGE_MASK) &&
-	    vtx_trail_read(vcpu->vm, trail, offset_in_page(gva), buf, len))
-		return 0;
 	walked->trail.gen = 0;
-	r = walk_until_done(vcpu, w, gva, access, &gpa, &error, trail);
+	r = walk_until_done(vcpu, w, gva, access, &gpa, &error, &walked->trail);
 	if (r) {
 		queue_fault(vcpu, gva, r, error);
 		return r;
 	}
-	if (trail) {
-		walked->w = *w;
-		walked->gva = gva & PAGE_MASK;
-		vtx_trail_end(vcpu->vm, trail, gpa);
-	}
+	walked->w = *w;
+	walked->gva = gva & PAGE_MASK;
+	vtx_trail_end(vcpu->vm, &walked->trail, gpa);
 	return vtx_guest_read(vcpu->vm, gpa, buf, len) ? -ENXIO : 0;
 }
 

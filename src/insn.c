@@ -12,11 +12,10 @@
 
 #include <linux/bits.h>
 #include <linux/bitops.h>
+#include <linux/compiler.h>
 #include <linux/log2.h>
 
 #include <asm/processor-flags.h>
-
-#include "decode.h"
 
 #define ARITH_FLAGS	(X86_EFLAGS_CF | X86_EFLAGS_PF | X86_EFLAGS_AF | \
 			 X86_EFLAGS_ZF | X86_EFLAGS_SF | X86_EFLAGS_OF)
@@ -43,61 +42,6 @@ static void write_gpr(u64 *gpr, unsigned int size, u64 value)
 static u64 read_reg(const struct vtx_insn *insn, const u64 *gprs)
 {
 	return (gprs[insn->reg] >> (insn->high8 ? 8 : 0)) & value_mask(insn->op_size);
-}
-
-/**
- * vtx_insn_reads_mem - does the instruction need the memory operand's value?
- * @insn: decoded instruction
- *
- * Return: true for all but plain stores and POP.
- */
-bool vtx_insn_reads_mem(const struct vtx_insn *insn)
-{
-	switch (insn->op) {
-	case VTX_INSN_MOV_STORE:
-	case VTX_INSN_STORE_IMM:
-	case VTX_INSN_STOS:
-	case VTX_INSN_POP:
-		return false;
-	default:
-		return true;
-	}
-}
-
-/**
- * vtx_insn_writes_mem - does the instruction write a memory operand?
- * @insn: decoded instruction
- *
- * CMPXCHG writes in any case, the old value if it compared unequal: SDM vol 2
- * "CMPXCHG". MOVS writes ES:rDI.
- *
- * Return: true for stores and read-modify-write instructions.
- */
-bool vtx_insn_writes_mem(const struct vtx_insn *insn)
-{
-	switch (insn->op) {
-	case VTX_INSN_MOV_STORE:
-	case VTX_INSN_STORE_IMM:
-	case VTX_INSN_MOVS:
-	case VTX_INSN_STOS:
-	case VTX_INSN_INC:
-	case VTX_INSN_DEC:
-	case VTX_INSN_NEG:
-	case VTX_INSN_NOT:
-	case VTX_INSN_BTS:
-	case VTX_INSN_BTR:
-	case VTX_INSN_BTC:
-	case VTX_INSN_XCHG:
-	case VTX_INSN_XADD:
-	case VTX_INSN_CMPXCHG:
-	case VTX_INSN_POP:
-		return true;
-	case VTX_INSN_CMP:
-		return false;
-	default:
-		return insn->op >= VTX_INSN_ADD && insn->op <= VTX_INSN_XOR &&
-		       !insn->to_reg;
-	}
 }
 
 /**
@@ -313,32 +257,12 @@ u64 vtx_insn_alu(const struct vtx_insn *insn, u64 mem, u64 regval, u64 *rflags)
 	}
 }
 
-/**
- * vtx_insn_execute - an instruction that reads memory, once the value is there
- * @insn: decoded instruction, not MOVS or CMPS, which have two memory operands
- * @mem: value of the memory operand
- * @gprs: registers, changed as the processor changes them
- * @rflags: likewise
- *
- * RIP and the registers that string instructions step are the caller's, and
- * so is the stack of PUSH.
- *
- * Return: the value to store if vtx_insn_writes_mem(), to push for PUSH, else
- * of no meaning.
- */
-u64 vtx_insn_execute(const struct vtx_insn *insn, u64 mem, u64 *gprs, u64 *rflags)
+static noinline u64 compute(const struct vtx_insn *insn, u64 mem, u64 *gprs, u64 *rflags)
 {
 	u64 reg = read_reg(insn, gprs);
 	u64 result;
 
-	mem &= value_mask(insn->mem_size);
 	switch (insn->op) {
-	case VTX_INSN_MOV_LOAD:
-	case VTX_INSN_MOVZX:
-	case VTX_INSN_MOVSX:
-	case VTX_INSN_LODS:
-		vtx_insn_load_result(insn, gprs, mem);
-		return mem;
 	case VTX_INSN_XCHG:
 		vtx_insn_load_result(insn, gprs, mem);
 		return reg;
@@ -357,6 +281,33 @@ u64 vtx_insn_execute(const struct vtx_insn *insn, u64 mem, u64 *gprs, u64 *rflag
 		if (insn->to_reg && insn->op != VTX_INSN_CMP)
 			vtx_insn_load_result(insn, gprs, result);
 		return result;
+	}
+}
+
+/**
+ * vtx_insn_execute - an instruction that reads memory, once the value is there
+ * @insn: decoded instruction, not MOVS or CMPS, which have two memory operands
+ * @mem: value of the memory operand
+ * @gprs: registers, changed as the processor changes them
+ * @rflags: likewise
+ *
+ * RIP and the registers that string instructions step are the caller's, and
+ * so is the stack of PUSH.
+ *
+ * Return: the value to store if vtx_insn_writes_mem(), to push for PUSH, else
+ * of no meaning.
+ */
+u64 vtx_insn_execute(const struct vtx_insn *insn, u64 mem, u64 *gprs, u64 *rflags)
+{
+	switch (insn->op) {
+	case VTX_INSN_MOV_LOAD:
+	case VTX_INSN_MOVZX:
+	case VTX_INSN_MOVSX:
+	case VTX_INSN_LODS:
+		vtx_insn_load_result(insn, gprs, mem);
+		return 0;
+	default:
+		return compute(insn, mem & value_mask(insn->mem_size), gprs, rflags);
 	}
 }
 

@@ -39,11 +39,22 @@
 /* Two operands of at most 8 bytes, each on at most two pages. */
 #define MAX_PIECES	4
 
+/**
+ * struct piece - of an operand, on one page
+ * @gpa:  where
+ * @len:  bytes
+ * @data: they; above them 0
+ */
 struct piece {
 	gpa_t gpa;
 	unsigned int len;
-	u8 data[8];
+	u64 data;
 };
+
+static u64 only(u64 data, unsigned int len)
+{
+	return data & GENMASK_ULL(8 * len - 1, 0);
+}
 
 /**
  * struct translation - of a page that the instruction accesses
@@ -65,6 +76,10 @@ struct translation {
  * @vcpu:	the vCPU
  * @w:		its paging state
  * @code:	its bytes, and what they are
+ * @gva:	where its operand is, if it has one only
+ * @value:	what that held
+ * @part:	the operand that is being accessed; the second one has no length if
+ *		there is no page boundary within
  * @nr_translations: how many
  * @translations: those of its operands so far
  * @rip:	where it is
@@ -73,6 +88,7 @@ struct translation {
  * @reads:	device reads so far in this attempt
  * @nr_reads:	reads that the VMM has answered
  * @reading:	the VMM has been asked for one more
+ * @is_load:	all that is done with what is read is done in registers
  * @nr_writes:	writes to be done
  * @written:	how many of them the VMM has seen
  * @read:	in program order
@@ -82,6 +98,9 @@ struct vtx_mmio {
 	struct vtx_vcpu *vcpu;
 	struct vtx_gwalk w;
 	struct vtx_fetch code;
+	gva_t gva;
+	u64 value;
+	struct piece part[2];
 	unsigned int nr_translations;
 	struct translation translations[MAX_TRANSLATIONS];
 	u64 rip;
@@ -90,6 +109,7 @@ struct vtx_mmio {
 	unsigned int reads;
 	unsigned int nr_reads;
 	bool reading;
+	bool is_load;
 	unsigned int nr_writes;
 	unsigned int written;
 	struct piece read[MAX_PIECES];
@@ -98,12 +118,6 @@ struct vtx_mmio {
 
 /* Besides 0, -EFAULT (exception queued) and -ENXIO (can't be done). */
 #define ASK_USER	1
-
-static const u8 vmcs_seg[] = {
-	[VTX_INSN_CS] = VTX_SEG_CS, [VTX_INSN_DS] = VTX_SEG_DS,
-	[VTX_INSN_ES] = VTX_SEG_ES, [VTX_INSN_FS] = VTX_SEG_FS,
-	[VTX_INSN_GS] = VTX_SEG_GS, [VTX_INSN_SS] = VTX_SEG_SS,
-};
 
 /**
  * vtx_mmio_alloc() - room for a vCPU's device accesses
@@ -132,29 +146,30 @@ void vtx_mmio_free(struct vtx_vcpu *vcpu)
 static int to_user(struct vtx_vcpu *vcpu, const struct piece *p, bool write)
 {
 	struct kvm_run *run = vcpu->run;
+	u64 data = write ? p->data : 0;
 
 	run->exit_reason = KVM_EXIT_MMIO;
 	run->mmio.phys_addr = p->gpa;
 	run->mmio.len = p->len;
 	run->mmio.is_write = write;
-	memset(run->mmio.data, 0, sizeof(run->mmio.data));
-	if (write)
-		memcpy(run->mmio.data, p->data, p->len);
+	memcpy(run->mmio.data, &data, sizeof(data));
 	vcpu->pending = VTX_IO_MMIO;
 	return VTX_TO_USER;
 }
 
+static noinline int segment_fault(struct vtx_mmio *e, unsigned int seg)
+{
+	vtx_vcpu_load(e->vcpu);
+	vtx_queue_exception_error(e->vcpu, seg == VTX_INSN_SS ? SS_VECTOR : GP_VECTOR, 0);
+	vtx_vcpu_put(e->vcpu);
+	return -EFAULT;
+}
+
 static int linear(struct vtx_mmio *e, unsigned int seg, u64 offset, bool write, gva_t *gva)
 {
-	bool ok;
+	bool ok = vtx_linear(e->vcpu, &e->w, seg, offset, e->code.insn.mem_size, write, gva);
 
-	vtx_vcpu_load(e->vcpu);
-	ok = vtx_linear(&e->w, vmcs_seg[seg], offset, e->code.insn.mem_size, write, gva);
-	if (!ok)
-		vtx_queue_exception_error(e->vcpu, seg == VTX_INSN_SS ? SS_VECTOR :
-					  GP_VECTOR, 0);
-	vtx_vcpu_put(e->vcpu);
-	return ok ? 0 : -EFAULT;
+	return likely(ok) ? 0 : segment_fault(e, seg);
 }
 
 static void remember(struct vtx_mmio *e, gva_t gva, gpa_t gpa, u32 access)
@@ -180,14 +195,11 @@ static bool recall(struct vtx_mmio *e, gva_t gva, u32 access, gpa_t *gpa)
 	return false;
 }
 
-/* @access: VTX_ACCESS_WRITE or 0. */
-static int translate(struct vtx_mmio *e, gva_t gva, u32 access, gpa_t *gpa)
+static noinline int walk(struct vtx_mmio *e, gva_t gva, u32 access, gpa_t *gpa)
 {
 	u32 error = 0;
 	int r;
 
-	if (recall(e, gva, access, gpa))
-		return 0;
 	r = vtx_gwalk(e->vcpu, &e->w, gva,
 		      access | (e->w.user ? VTX_ACCESS_USER : 0), gpa, &error);
 	if (!r)
@@ -200,17 +212,24 @@ static int translate(struct vtx_mmio *e, gva_t gva, u32 access, gpa_t *gpa)
 	return r;
 }
 
-/* Split at the page boundary; @pieces[1].len is 0 if there is none within. */
-static int split(struct vtx_mmio *e, gva_t gva, u32 access, struct piece *pieces)
+/* @access: VTX_ACCESS_WRITE or 0. */
+static int translate(struct vtx_mmio *e, gva_t gva, u32 access, gpa_t *gpa)
+{
+	return recall(e, gva, access, gpa) ? 0 : walk(e, gva, access, gpa);
+}
+
+/* Where the operand is: e->part. */
+static int split(struct vtx_mmio *e, gva_t gva, u32 access)
 {
 	unsigned int len = e->code.insn.mem_size;
+	struct piece *part = e->part;
 	int r;
 
-	pieces[0].len = min_t(unsigned int, len, PAGE_SIZE - offset_in_page(gva));
-	pieces[1].len = len - pieces[0].len;
-	r = translate(e, gva, access, &pieces[0].gpa);
-	if (!r && pieces[1].len)
-		r = translate(e, gva + pieces[0].len, access, &pieces[1].gpa);
+	part[0].len = min_t(unsigned int, len, PAGE_SIZE - offset_in_page(gva));
+	part[1].len = len - part[0].len;
+	r = translate(e, gva, access, &part[0].gpa);
+	if (!r && unlikely(part[1].len))
+		r = translate(e, gva + part[0].len, access, &part[1].gpa);
 	return r;
 }
 
@@ -225,66 +244,73 @@ static int access_memory(struct vtx_mmio *e, struct piece *p, bool write)
 	if (p->gpa >> PAGE_SHIFT == exit->gpa >> PAGE_SHIFT &&
 	    (write || !(exit->qual & QUAL_WRITE)))
 		return -ENXIO;
-	return vtx_guest_copy(e->vcpu->vm, p->gpa, p->data, p->len, write);
+	return vtx_guest_copy(e->vcpu->vm, p->gpa, &p->data, p->len, write);
 }
 
 static int read_piece(struct vtx_mmio *e, struct piece *p)
 {
 	unsigned int n = e->reads;
-	int r = access_memory(e, p, false);
+	int r;
 
+	p->data = 0;
+	r = access_memory(e, p, false);
 	if (r != -ENXIO)
 		return r ? -ENXIO : 0;
 	e->reads++;
 	if (n < e->nr_reads) {
-		memcpy(p->data, e->read[n].data, p->len);
+		p->data = e->read[n].data;
 		return 0;
 	}
-	e->read[n] = *p;
+	e->read[n].gpa = p->gpa;
+	e->read[n].len = p->len;
 	e->reading = true;
 	return ASK_USER;
 }
 
 static int read_mem(struct vtx_mmio *e, gva_t gva, u64 *value)
 {
-	struct piece pieces[2];
-	unsigned int i;
-	u8 *to = (u8 *)value;
-	int r = split(e, gva, 0, pieces);
+	struct piece *part = e->part;
+	int r = split(e, gva, 0);
 
-	*value = 0;
-	for (i = 0; !r && i < 2 && pieces[i].len; i++) {
-		r = read_piece(e, &pieces[i]);
-		if (!r)
-			memcpy(to, pieces[i].data, pieces[i].len);
-		to += pieces[i].len;
-	}
+	if (!r)
+		r = read_piece(e, &part[0]);
+	if (r)
+		return r;
+	*value = part[0].data;
+	if (likely(!part[1].len))
+		return 0;
+	r = read_piece(e, &part[1]);
+	*value |= part[1].data << 8 * part[0].len;
 	return r;
+}
+
+static int write_piece(struct vtx_mmio *e, struct piece *p, u64 value)
+{
+	int r;
+
+	p->data = only(value, p->len);
+	r = access_memory(e, p, true);
+	if (r == -ENXIO) {
+		e->write[e->nr_writes++] = *p;
+		return 0;
+	}
+	return r ? -ENXIO : 0;
 }
 
 static int write_mem(struct vtx_mmio *e, gva_t gva, u64 value)
 {
-	const u8 *from = (const u8 *)&value;
-	struct piece pieces[2];
-	unsigned int i;
-	int r = split(e, gva, VTX_ACCESS_WRITE, pieces);
+	struct piece *part = e->part;
+	int r = split(e, gva, VTX_ACCESS_WRITE);
 
-	for (i = 0; !r && i < 2 && pieces[i].len; i++) {
-		struct piece *p = &pieces[i];
-
-		memcpy(p->data, from, p->len);
-		from += p->len;
-		r = access_memory(e, p, true);
-		if (r == -ENXIO) {
-			e->write[e->nr_writes++] = *p;
-			r = 0;
-		}
-	}
-	return r == -EFAULT ? -ENXIO : r;
+	if (!r)
+		r = write_piece(e, &part[0], value);
+	if (r || likely(!part[1].len))
+		return r;
+	return write_piece(e, &part[1], value >> 8 * part[0].len);
 }
 
 /* MOVS and CMPS: seg:rSI and ES:rDI. */
-static int execute_two(struct vtx_mmio *e)
+static noinline int execute_two(struct vtx_mmio *e)
 {
 	const struct vtx_insn *insn = &e->code.insn;
 	bool copy = insn->op == VTX_INSN_MOVS;
@@ -307,40 +333,43 @@ static int execute_two(struct vtx_mmio *e)
 	return r;
 }
 
-static int execute_one(struct vtx_mmio *e)
+/* Read, modify, write. */
+static noinline int execute_rmw(struct vtx_mmio *e, gva_t gva)
 {
 	const struct vtx_insn *insn = &e->code.insn;
-	bool write = vtx_insn_writes_mem(insn);
-	unsigned int seg = insn->seg;
-	u64 rax = e->vcpu->regs[VTX_RAX], reg = e->vcpu->regs[insn->reg];
-	struct piece pieces[2];
-	u64 offset, value = 0;
-	gva_t gva;
-	int r;
+	u64 rax = e->vcpu->regs[VTX_RAX], reg = e->vcpu->regs[insn->reg], value;
+	/* It faults before the device sees the read. */
+	int r = split(e, gva, VTX_ACCESS_WRITE);
 
-	if (insn->op == VTX_INSN_STOS || insn->op == VTX_INSN_SCAS) {
-		seg = VTX_INSN_ES;
-		offset = vtx_insn_string_dest(insn, e->vcpu->regs);
-	} else {
-		offset = vtx_insn_effective_offset(insn, e->vcpu->regs, e->rip + insn->len);
-	}
-	r = linear(e, seg, offset, write, &gva);
-	if (r)
-		return r;
-	if (!vtx_insn_reads_mem(insn))
-		return write_mem(e, gva, vtx_insn_store_value(insn, e->vcpu->regs));
-	/* A read-modify-write faults before the device sees the read. */
-	r = write ? split(e, gva, VTX_ACCESS_WRITE, pieces) : 0;
 	if (!r)
 		r = read_mem(e, gva, &value);
 	if (r)
 		return r;
 	value = vtx_insn_execute(insn, value, e->vcpu->regs, &e->rflags);
-	r = write ? write_mem(e, gva, value) : 0;
+	r = write_mem(e, gva, value);
 	if (unlikely(r)) {
 		e->vcpu->regs[insn->reg] = reg;
 		e->vcpu->regs[VTX_RAX] = rax;
 	}
+	return r;
+}
+
+static int execute_one(struct vtx_mmio *e, unsigned int seg, u64 offset)
+{
+	const struct vtx_insn *insn = &e->code.insn;
+	bool write = vtx_insn_writes_mem(insn);
+	int r = linear(e, seg, offset, write, &e->gva);
+
+	if (r)
+		return r;
+	if (!vtx_insn_reads_mem(insn))
+		return write_mem(e, e->gva, vtx_insn_store_value(insn, e->vcpu->regs));
+	if (write)
+		return execute_rmw(e, e->gva);
+	e->is_load = true;
+	r = read_mem(e, e->gva, &e->value);
+	if (!r)
+		vtx_insn_execute(insn, e->value, e->vcpu->regs, &e->rflags);
 	return r;
 }
 
@@ -358,7 +387,7 @@ static u64 stack_mask(struct vtx_mmio *e)
 }
 
 /* PUSH and POP with a memory operand: the stack is the other one. */
-static int execute_stack(struct vtx_mmio *e)
+static noinline int execute_stack(struct vtx_mmio *e)
 {
 	const struct vtx_insn *insn = &e->code.insn;
 	bool push = insn->op == VTX_INSN_PUSH;
@@ -386,22 +415,35 @@ static bool is_string(const struct vtx_insn *insn)
 	return insn->op >= VTX_INSN_MOVS && insn->op <= VTX_INSN_SCAS;
 }
 
-static int execute(struct vtx_mmio *e)
+static noinline int execute_string(struct vtx_mmio *e)
 {
 	const struct vtx_insn *insn = &e->code.insn;
+	u64 *regs = e->vcpu->regs;
 	int r;
 
-	if (insn->op == VTX_INSN_PUSH || insn->op == VTX_INSN_POP)
-		return execute_stack(e);
-	if (is_string(insn) && !vtx_insn_string_count(insn, e->vcpu->regs))
+	if (!vtx_insn_string_count(insn, regs))
 		return 0;
 	if (insn->op == VTX_INSN_MOVS || insn->op == VTX_INSN_CMPS)
 		r = execute_two(e);
+	else if (insn->op == VTX_INSN_LODS)
+		r = execute_one(e, insn->seg, vtx_insn_effective_offset(insn, regs, 0));
 	else
-		r = execute_one(e);
-	if (!r && is_string(insn))
-		vtx_insn_string_step(insn, e->vcpu->regs, e->rflags, 1);
+		r = execute_one(e, VTX_INSN_ES, vtx_insn_string_dest(insn, regs));
+	if (!r)
+		vtx_insn_string_step(insn, regs, e->rflags, 1);
 	return r;
+}
+
+static int execute(struct vtx_mmio *e)
+{
+	const struct vtx_insn *insn = &e->code.insn;
+
+	if (unlikely(insn->op == VTX_INSN_PUSH || insn->op == VTX_INSN_POP))
+		return execute_stack(e);
+	if (unlikely(is_string(insn)))
+		return execute_string(e);
+	return execute_one(e, insn->seg, vtx_insn_effective_offset(insn, e->vcpu->regs,
+								   e->rip + insn->len));
 }
 
 static void commit(struct vtx_mmio *e)
@@ -424,10 +466,8 @@ static int next_write(struct vtx_mmio *e)
 {
 	for (; e->written < e->nr_writes; e->written++) {
 		const struct piece *p = &e->write[e->written];
-		u64 value = 0;
 
-		memcpy(&value, p->data, p->len);
-		if (!vtx_bus_write(&e->vcpu->vm->bus, false, p->gpa, p->len, value))
+		if (!vtx_bus_write(&e->vcpu->vm->bus, false, p->gpa, p->len, p->data))
 			return to_user(e->vcpu, p, true);
 	}
 	return VTX_RESUME;
@@ -439,6 +479,7 @@ static int attempt(struct vtx_mmio *e, int r)
 	struct vtx_vcpu *vcpu = e->vcpu;
 
 	e->reads = 0;
+	e->is_load = false;
 	e->nr_writes = 0;
 	e->written = 0;
 	if (!r)
@@ -487,20 +528,16 @@ int vtx_mmio_exit(struct vtx_vcpu *vcpu)
 	return attempt(e, vtx_fetch_insn(vcpu, &e->w, e->rip, &e->code));
 }
 
-/* What is left of a load that has its data: all of its operand, and the only one. */
+/* Has a load its data: all of its operand, and the only one? */
 static bool is_load_done(const struct vtx_mmio *e)
 {
-	return e->nr_reads == 1 && e->read[0].len == e->code.insn.mem_size &&
-	       !vtx_insn_writes_mem(&e->code.insn) && !is_string(&e->code.insn) &&
-	       e->code.insn.op != VTX_INSN_PUSH;
+	return e->is_load && e->nr_reads == 1 && e->read[0].len == e->code.insn.mem_size &&
+	       !is_string(&e->code.insn);
 }
 
 static int finish_load(struct vtx_mmio *e)
 {
-	u64 value = 0;
-
-	memcpy(&value, e->read[0].data, e->read[0].len);
-	vtx_insn_execute(&e->code.insn, value, e->vcpu->regs, &e->rflags);
+	vtx_insn_execute(&e->code.insn, e->read[0].data, e->vcpu->regs, &e->rflags);
 	e->nr_writes = 0;
 	commit(e);
 	return VTX_RESUME;
@@ -532,6 +569,7 @@ int vtx_mmio_complete(struct vtx_vcpu *vcpu)
 {
 	struct vtx_mmio *e = vcpu->mmio;
 	struct piece *p;
+	u64 data;
 
 	vcpu->pending = VTX_IO_NONE;
 	if (!e->reading) {
@@ -539,7 +577,8 @@ int vtx_mmio_complete(struct vtx_vcpu *vcpu)
 		return next_write(e);
 	}
 	p = &e->read[e->nr_reads++];
-	memcpy(p->data, vcpu->run->mmio.data, p->len);
+	memcpy(&data, vcpu->run->mmio.data, sizeof(data));
+	p->data = only(data, p->len);
 	e->reading = false;
 	return again(e);
 }

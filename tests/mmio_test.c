@@ -352,6 +352,69 @@ TEST_F(vm, mmio_code_that_moves_and_changes_is_fetched_anew)
 	ASSERT_EXIT(KVM_EXIT_HLT, &self->m);
 }
 
+static const uint8_t store_code[] = { 0x89, 0x03 };	/* mov %eax,(%rbx); 16-bit: %ax,(%bp,%di) */
+static const uint8_t load_code[] = { 0x8b, 0x0b };	/* mov (%rbx),%ecx */
+
+/* The guest executes the page behind CODE with these registers, which does @a. */
+static void expect_behind_code(struct __test_metadata *_metadata, struct vm *m,
+			       const struct kvm_sregs *s, const struct access *a)
+{
+	struct kvm_regs regs = { .rip = CODE + PAGE, .rax = 0x1111, .rbx = MMIO, .rflags = 2 };
+
+	vm_set_sregs(m, s);
+	vm_set_regs(m, &regs);
+	expect_access(_metadata, m, a);
+	vm_finish_io(m);
+}
+
+/* One linear address, and what is there depends on registers that the VMM sets. */
+TEST_F(vm, mmio_code_is_fetched_anew_when_the_vmm_changes_paging_or_mode)
+{
+	const uint32_t pd = SCRATCH, low = SCRATCH + PAGE, other = SCRATCH + 2 * PAGE;
+	const struct access store = WRITE(0, 4, 0x1111), store16 = WRITE(0, 2, 0x1111);
+	const struct access load = READ(0, 4, 0x2222);
+	struct kvm_sregs s;
+
+	vm_enter(&self->m, MODE_PAGED, 0);
+	memcpy(self->m.ram + CODE + PAGE, store_code, sizeof(store_code));
+	memcpy(self->m.ram + other, load_code, sizeof(load_code));
+	memcpy(self->m.ram + pd, self->m.ram + PAGE_TABLES, 2 * PAGE);
+	*(uint32_t *)(self->m.ram + pd) = low | 7;
+	((uint32_t *)(self->m.ram + low))[CODE / PAGE + 1] = other | 7;
+
+	s = vm_sregs(&self->m);
+	expect_behind_code(_metadata, &self->m, &s, &store);
+	s.cr3 = pd;
+	expect_behind_code(_metadata, &self->m, &s, &load);
+	s.cr0 &= ~CR0_PG;
+	expect_behind_code(_metadata, &self->m, &s, &store);
+	s.cs.db = 0;
+	s.ss.base = MMIO;
+	expect_behind_code(_metadata, &self->m, &s, &store16);
+}
+
+/* PAE paging: the four entries that the CPU holds, not those in memory. */
+TEST_F(vm, mmio_code_is_fetched_anew_when_pdptes_change)
+{
+	const uint32_t pd = SCRATCH, low = SCRATCH + PAGE, other = SCRATCH + 2 * PAGE;
+	const struct access store = WRITE(0, 4, 0x1111), load = READ(0, 4, 0x2222);
+	struct kvm_sregs s;
+
+	vm_enter(&self->m, MODE_PAE, 0);
+	memcpy(self->m.ram + CODE + PAGE, store_code, sizeof(store_code));
+	memcpy(self->m.ram + other, load_code, sizeof(load_code));
+	memcpy(self->m.ram + pd, self->m.ram + PAGE_TABLES + PAGE, PAGE);
+	*(uint64_t *)(self->m.ram + pd) = low | 7;
+	for (unsigned int i = 0; i < 512; i++)
+		((uint64_t *)(self->m.ram + low))[i] = i * PAGE | 7;
+	((uint64_t *)(self->m.ram + low))[CODE / PAGE + 1] = other | 7;
+
+	s = vm_sregs(&self->m);
+	expect_behind_code(_metadata, &self->m, &s, &store);
+	*(uint64_t *)(self->m.ram + PAGE_TABLES) = pd | 1;
+	expect_behind_code(_metadata, &self->m, &s, &load);
+}
+
 /* One access, two owners: RAM gets its part, the device its own, cut at pages. */
 TEST_F(vm, mmio_across_page_is_split)
 {

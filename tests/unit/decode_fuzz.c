@@ -36,7 +36,7 @@ static void check_fields(const struct vtx_insn *v, unsigned int n)
 	require(v->reg < VTX_INSN_GPRS && (!v->high8 || (v->reg < 4 && v->op_size == 1)));
 	require(v->base < VTX_INSN_GPRS || v->base == VTX_INSN_NO_REG);
 	require(v->index < VTX_INSN_GPRS || v->index == VTX_INSN_NO_REG);
-	require(v->seg <= VTX_INSN_SS);
+	require(v->seg <= VTX_INSN_GS);
 	require(!v->rip_relative || v->base == VTX_INSN_NO_REG);
 	require(v->op_size == 8 || !(v->imm >> (8 * v->op_size)));
 }

@@ -245,7 +245,7 @@ static void format_number(char *out, size_t size, s64 value, bool sign)
 
 static void format_address(char *out, size_t size, const struct vtx_insn *v)
 {
-	static const char * const segs[] = { "cs", "ds", "es", "fs", "gs", "ss" };
+	static const char * const segs[] = { "es", "cs", "ss", "ds", "fs", "gs" };
 	char base[16] = "", index[16] = "", scale[8] = "", disp[24] = "";
 	bool regs = v->rip_relative || v->base != VTX_INSN_NO_REG ||
 		    v->index != VTX_INSN_NO_REG;

@@ -194,12 +194,9 @@ static bool same_register_operand(const struct reference *r, const struct vtx_in
 
 static bool same_segment(ZydisRegister reg, u8 ours)
 {
-	static const u8 segments[] = {	/* Zydis: ES CS SS DS FS GS */
-		VTX_INSN_ES, VTX_INSN_CS, VTX_INSN_SS, VTX_INSN_DS, VTX_INSN_FS, VTX_INSN_GS,
-	};
-
+	/* In the order of their encoding there, too. */
 	return reg >= ZYDIS_REGISTER_ES && reg <= ZYDIS_REGISTER_GS &&
-	       segments[reg - ZYDIS_REGISTER_ES] == ours;
+	       reg - ZYDIS_REGISTER_ES == ours;
 }
 
 static u64 truncate(u64 value, unsigned int size)
