@@ -286,16 +286,6 @@ int vtx_efer_set(struct vtx_vcpu *vcpu, u64 efer)
 }
 
 /**
- * vtx_cpl() - current privilege level
- *
- * Return: SS.DPL, which the CPU keeps equal to CPL in all modes.
- */
-unsigned int vtx_cpl(void)
-{
-	return VMX_AR_DPL(vmcs_read32(GUEST_SS_AR_BYTES));
-}
-
-/**
  * vtx_code_bits() - default operand and address size of the code segment
  * @vcpu: the vCPU; VMCS current
  *

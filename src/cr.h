@@ -86,6 +86,17 @@ static inline u64 vtx_cr0_read(void)
 	       (vmcs_readl(CR0_READ_SHADOW) & VTX_CR0_HOST_OWNED);
 }
 
+/**
+ * vtx_cpl() - current privilege level
+ *
+ * Context: VMCS current.
+ * Return: SS.DPL, which the CPU keeps equal to CPL in all modes.
+ */
+static inline unsigned int vtx_cpl(void)
+{
+	return VMX_AR_DPL(vmcs_read32(GUEST_SS_AR_BYTES));
+}
+
 u64 vtx_cr4_read(const struct vtx_vcpu *vcpu);
 void vtx_cr0_write(struct vtx_vcpu *vcpu, u64 cr0);
 void vtx_cr4_write(struct vtx_vcpu *vcpu, u64 cr4);
@@ -99,7 +110,6 @@ bool vtx_cr0_valid(u64 cr0);
 int vtx_cr0_set(struct vtx_vcpu *vcpu, u64 cr0);
 int vtx_cr4_set(struct vtx_vcpu *vcpu, u64 cr4);
 int vtx_efer_set(struct vtx_vcpu *vcpu, u64 efer);
-unsigned int vtx_cpl(void);
 unsigned int vtx_code_bits(const struct vtx_vcpu *vcpu);
 
 #endif /* _VTX_CR_H */

@@ -414,6 +414,11 @@ int vtx_gva_read(struct vtx_vcpu *vcpu, const struct vtx_gwalk *w, gva_t gva,
 	return gva_copy(vcpu, w, gva, buf, len, 0);
 }
 
+static bool same_pdptes(const u64 *a, const u64 *b)
+{
+	return !((a[0] ^ b[0]) | (a[1] ^ b[1]) | (a[2] ^ b[2]) | (a[3] ^ b[3]));
+}
+
 static bool is_same_walk(const struct vtx_walked *walked, const struct vtx_gwalk *w,
 			 gva_t gva)
 {
@@ -422,7 +427,7 @@ static bool is_same_walk(const struct vtx_walked *walked, const struct vtx_gwalk
 	return walked->gva == gva && then->cr3 == w->cr3 && then->cr0 == w->cr0 &&
 	       then->cr4 == w->cr4 && then->efer == w->efer && then->user == w->user &&
 	       then->has_pdptes == w->has_pdptes &&
-	       (!w->has_pdptes || !memcmp(then->pdpte, w->pdpte, sizeof(w->pdpte)));
+	       (!w->has_pdptes || same_pdptes(then->pdpte, w->pdpte));
 }
 
 /**

@@ -389,8 +389,7 @@ static void restore_segments(struct vtx_host *host)
 		reload_tr();
 	else
 		this_cpu_write(__tss_limit_invalid, true);
-	if (unlikely(host->fs_sel | host->gs_sel | host->ds_sel | host->es_sel |
-		     host->ldt_sel))
+	if (unlikely(host->selectors | host->ldt_sel))
 		restore_selectors(host);
 }
 

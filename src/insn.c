@@ -294,8 +294,8 @@ static noinline u64 compute(const struct vtx_insn *insn, u64 mem, u64 *gprs, u64
  * RIP and the registers that string instructions step are the caller's, and
  * so is the stack of PUSH.
  *
- * Return: the value to store if vtx_insn_writes_mem(), to push for PUSH, else
- * of no meaning.
+ * Return: the value to store if vtx_insn_writes_mem(), to push for PUSH, zero above
+ * the operand; else of no meaning.
  */
 u64 vtx_insn_execute(const struct vtx_insn *insn, u64 mem, u64 *gprs, u64 *rflags)
 {

@@ -143,7 +143,7 @@ void vtx_mmio_free(struct vtx_vcpu *vcpu)
 	kfree(vcpu->mmio);
 }
 
-static int to_user(struct vtx_vcpu *vcpu, const struct piece *p, bool write)
+static __always_inline int to_user(struct vtx_vcpu *vcpu, const struct piece *p, bool write)
 {
 	struct kvm_run *run = vcpu->run;
 	u64 data = write ? p->data : 0;
@@ -165,7 +165,7 @@ static noinline int segment_fault(struct vtx_mmio *e, unsigned int seg)
 	return -EFAULT;
 }
 
-static int linear(struct vtx_mmio *e, unsigned int seg, u64 offset, bool write, gva_t *gva)
+static __always_inline int linear(struct vtx_mmio *e, unsigned int seg, u64 offset, bool write, gva_t *gva)
 {
 	bool ok = vtx_linear(e->vcpu, &e->w, seg, offset, e->code.insn.mem_size, write, gva);
 
@@ -284,29 +284,31 @@ static int read_mem(struct vtx_mmio *e, gva_t gva, u64 *value)
 	return r;
 }
 
-static int write_piece(struct vtx_mmio *e, struct piece *p, u64 value)
+static int write_piece(struct vtx_mmio *e, const struct piece *p, u64 data)
 {
+	struct piece *to_device = &e->write[e->nr_writes];
 	int r;
 
-	p->data = only(value, p->len);
-	r = access_memory(e, p, true);
-	if (r == -ENXIO) {
-		e->write[e->nr_writes++] = *p;
-		return 0;
-	}
-	return r ? -ENXIO : 0;
+	*to_device = (struct piece){ p->gpa, p->len, data };
+	r = access_memory(e, to_device, true);
+	if (r != -ENXIO)
+		return r ? -ENXIO : 0;
+	e->nr_writes++;
+	return 0;
 }
 
+/* @value: above the operand 0. */
 static int write_mem(struct vtx_mmio *e, gva_t gva, u64 value)
 {
-	struct piece *part = e->part;
+	const struct piece *part = e->part;
 	int r = split(e, gva, VTX_ACCESS_WRITE);
 
-	if (!r)
-		r = write_piece(e, &part[0], value);
-	if (r || likely(!part[1].len))
+	if (r)
 		return r;
-	return write_piece(e, &part[1], value >> 8 * part[0].len);
+	if (likely(!part[1].len))
+		return write_piece(e, &part[0], value);
+	r = write_piece(e, &part[0], only(value, part[0].len));
+	return r ? r : write_piece(e, &part[1], value >> 8 * part[0].len);
 }
 
 /* MOVS and CMPS: seg:rSI and ES:rDI. */
@@ -451,8 +453,8 @@ static void commit(struct vtx_mmio *e)
 	struct vtx_vcpu *vcpu = e->vcpu;
 
 	vtx_vcpu_load(vcpu);
-	if (e->vcpu->regs[VTX_RSP] != e->rsp)
-		vmcs_writel(GUEST_RSP, e->vcpu->regs[VTX_RSP]);
+	if (vcpu->regs[VTX_RSP] != e->rsp)
+		vmcs_writel(GUEST_RSP, vcpu->regs[VTX_RSP]);
 	if (e->rflags != e->w.rflags)
 		vmcs_writel(GUEST_RFLAGS, e->rflags);
 	/* Between rounds of a string instruction RIP stays, interrupts may come. */

@@ -230,6 +230,7 @@ struct vtx_mmio;
  * @gs_sel:	likewise
  * @ds_sel:	likewise
  * @es_sel:	likewise
+ * @selectors:	the four of them
  * @ldt_sel:	likewise
  * @fs_base:	HOST_FS_BASE as last written
  * @debugctl:	IA32_DEBUGCTL, cleared by each VM exit
@@ -240,7 +241,13 @@ struct vtx_mmio;
  * @msrs_loaded: bit per enum vtx_hw_msr: the guest's value is in the CPU
  */
 struct vtx_host {
-	u16 fs_sel, gs_sel, ds_sel, es_sel, ldt_sel;
+	union {
+		struct {
+			u16 fs_sel, gs_sel, ds_sel, es_sel;
+		};
+		u64 selectors;
+	};
+	u16 ldt_sel;
 	unsigned long fs_base;
 	u64 debugctl;
 	u64 pebs;

@@ -43,7 +43,7 @@ static void check_fields(const struct vtx_insn *v, unsigned int n)
 
 static void execute(const struct vtx_insn *v, const u8 *data, size_t size)
 {
-	u64 gprs[VTX_INSN_GPRS] = { 0 }, rflags = 0, offset;
+	u64 gprs[VTX_INSN_GPRS] = { 0 }, rflags = 0, offset, result;
 	unsigned int i;
 
 	for (i = 0; i < sizeof(gprs); i++)
@@ -58,7 +58,9 @@ static void execute(const struct vtx_insn *v, const u8 *data, size_t size)
 		vtx_insn_string_step(v, gprs, rflags, vtx_insn_string_count(v, gprs));
 		require(vtx_insn_string_done(v, gprs, rflags));
 	}
-	vtx_insn_execute(v, gprs[2], gprs, &rflags);
+	result = vtx_insn_execute(v, gprs[2], gprs, &rflags);
+	/* What is stored fits. */
+	require(!vtx_insn_writes_mem(v) || v->op_size == 8 || !(result >> (8 * v->op_size)));
 }
 
 static void decode(const u8 *data, size_t size, unsigned int mode)
