@@ -355,13 +355,15 @@ int vtx_cpuid_set(struct vtx_vcpu *vcpu, const struct kvm_cpuid_entry2 *entries,
  * vtx_cpuid_xcr0() - XCR0 bits that this guest may set
  * @vcpu: the vCPU
  *
- * Return: what its CPUID offers and vtx has.
+ * Return: what its CPUID offers and vtx has; x87 in any case.
  */
 u64 vtx_cpuid_xcr0(const struct vtx_vcpu *vcpu)
 {
 	const struct kvm_cpuid_entry2 *e = find(vcpu, 0xd, 0);
 
-	return e ? (e->eax | (u64)e->edx << 32) & vtx_fpu_xcr0_supported() : 0;
+	u64 offered = e ? e->eax | (u64)e->edx << 32 : 0;
+
+	return (offered & vtx_fpu_xcr0_supported()) | XFEATURE_MASK_FP;
 }
 
 /**

@@ -31,6 +31,17 @@ enum vtx_seg {
 #define VTX_DR7_GD		BIT_ULL(13)
 #define VTX_DR7_WRITABLE	0xffff23ffULL
 
+/* What DR6 and DR7 hold once this has been written to them. */
+static inline u64 vtx_dr6(u64 value)
+{
+	return (value & VTX_DR6_CONDITIONS) | VTX_DR6_FIXED;
+}
+
+static inline u64 vtx_dr7(u64 value)
+{
+	return (value & VTX_DR7_WRITABLE) | VTX_DR7_FIXED;
+}
+
 /**
  * vtx_efer_lma() - EFER with LMA as it is to be
  * @efer: the value, whose LMA does not matter

@@ -61,7 +61,7 @@ int vtx_debug_set(struct vtx_vcpu *vcpu, const struct kvm_guest_debug *dbg)
 	*control = dbg->control & KVM_GUESTDBG_ENABLE ? dbg->control & ~INJECT : 0;
 	if (*control & KVM_GUESTDBG_USE_HW_BP) {
 		memcpy(d->db, dbg->arch.debugreg, sizeof(d->db));
-		d->dr7 = (dbg->arch.debugreg[7] & VTX_DR7_WRITABLE) | VTX_DR7_FIXED;
+		d->dr7 = vtx_dr7(dbg->arch.debugreg[7]);
 	}
 	if (stepped && !(*control & KVM_GUESTDBG_SINGLESTEP))
 		drop_step();
@@ -162,8 +162,9 @@ int vtx_set_debugregs(struct vtx_vcpu *vcpu, const struct kvm_debugregs *regs)
 	if (regs->flags || regs->dr6 >> 32 || regs->dr7 >> 32)
 		return -EINVAL;
 	memcpy(vcpu->dr, regs->db, sizeof(vcpu->dr));
-	vcpu->dr6 = (regs->dr6 & VTX_DR6_CONDITIONS) | VTX_DR6_FIXED;
-	vcpu->dr7 = (regs->dr7 & VTX_DR7_WRITABLE) | VTX_DR7_FIXED;
+	/* As given, reserved bits included: that is what KVM_GET_DEBUGREGS gives back. */
+	vcpu->dr6 = regs->dr6;
+	vcpu->dr7 = regs->dr7;
 	vtx_dr_update(vcpu);
 	return 0;
 }

@@ -120,7 +120,7 @@ void vtx_queue_pf(struct vtx_vcpu *vcpu, u64 cr2, u32 error)
  */
 void vtx_queue_db(struct vtx_vcpu *vcpu, u64 dr6)
 {
-	vcpu->dr6 = (vcpu->dr6 & ~0xfULL) | dr6;
+	vcpu->dr6 = vtx_dr6((vcpu->dr6 & ~0xfULL) | dr6);
 	if (vcpu->dr7 & VTX_DR7_GD) {
 		vcpu->dr7 &= ~VTX_DR7_GD;
 		vtx_dr_update(vcpu);
@@ -194,7 +194,7 @@ void vtx_dr_update(struct vtx_vcpu *vcpu)
 
 	if (!(vcpu->event.debug & KVM_GUESTDBG_USE_HW_BP)) {
 		memcpy(d->db, vcpu->dr, sizeof(d->db));
-		d->dr7 = vcpu->dr7;
+		d->dr7 = vtx_dr7(vcpu->dr7);
 	}
 	vmcs_writel(GUEST_DR7, d->dr7);
 }

@@ -207,7 +207,7 @@ static int handle_task_switch(struct vtx_vcpu *vcpu)
 /* Hardware task switches have no VMX support beyond the exit: not done. */
 static int handle_task_switch_slow(struct vtx_vcpu *vcpu)
 {
-	return vtx_emulation_failure(vcpu, NULL, 0);
+	return vtx_task_switch_failure(vcpu);
 }
 
 static int handle_hlt(struct vtx_vcpu *vcpu)
@@ -217,7 +217,10 @@ static int handle_hlt(struct vtx_vcpu *vcpu)
 	return VTX_TO_USER;
 }
 
-/* INVD would drop the host's dirty lines; WBINVD is the same to the guest. */
+/*
+ * INVD would drop the host's dirty lines; WBINVD is the same to the guest. MONITOR
+ * and MWAIT do nothing as on KVM (KVM_X86_QUIRK_MWAIT_NEVER_UD_FAULTS), offered or not.
+ */
 static int handle_skip(struct vtx_vcpu *vcpu)
 {
 	return vtx_skip_insn(vcpu);
@@ -229,7 +232,7 @@ static int handle_gp(struct vtx_vcpu *vcpu)
 	return VTX_RESUME;
 }
 
-/* VMX, MONITOR, ENCLS...: not in this guest's CPUID. */
+/* VMX, ENCLS...: not in this guest's CPUID. */
 static int handle_ud(struct vtx_vcpu *vcpu)
 {
 	vtx_queue_exception(vcpu, UD_VECTOR);
@@ -408,10 +411,10 @@ static const struct exit_row rows[] = {
 	[EXIT_REASON_INVALID_STATE] = NEVER,	/* has bit 31 set */
 	[EXIT_REASON_MSR_LOAD_FAIL] = NEVER,	/* likewise */
 	[35] = NEVER,	/* reserved */
-	[EXIT_REASON_MWAIT_INSTRUCTION] = UD,
+	[EXIT_REASON_MWAIT_INSTRUCTION] = { .fast = handle_skip },
 	[EXIT_REASON_MONITOR_TRAP_FLAG] = { .fast = vtx_debug_step },
 	[38] = NEVER,	/* reserved */
-	[EXIT_REASON_MONITOR_INSTRUCTION] = UD,
+	[EXIT_REASON_MONITOR_INSTRUCTION] = { .fast = handle_skip },
 	[EXIT_REASON_PAUSE_INSTRUCTION] = NEVER,
 	[EXIT_REASON_MCE_DURING_VMENTRY] = NEVER,	/* has bit 31 set */
 	[42] = NEVER,	/* reserved */

@@ -124,12 +124,12 @@ static int set_dr(struct vtx_vcpu *vcpu, unsigned int dr, u64 value)
 	case 6:
 		if (dr_high(value))
 			return -EINVAL;
-		vcpu->dr6 = (value & VTX_DR6_CONDITIONS) | VTX_DR6_FIXED;
+		vcpu->dr6 = vtx_dr6(value);
 		return 0;
 	default:
 		if (dr_high(value))
 			return -EINVAL;
-		vcpu->dr7 = (value & VTX_DR7_WRITABLE) | VTX_DR7_FIXED;
+		vcpu->dr7 = vtx_dr7(value);
 		vtx_dr_update(vcpu);
 		return 0;
 	}
@@ -139,7 +139,7 @@ static u64 get_dr(const struct vtx_vcpu *vcpu, unsigned int dr)
 {
 	if (dr < 4)
 		return vcpu->dr[dr];
-	return dr == 6 ? vcpu->dr6 : vcpu->dr7;
+	return dr == 6 ? vtx_dr6(vcpu->dr6) : vtx_dr7(vcpu->dr7);
 }
 
 /**

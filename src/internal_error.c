@@ -7,6 +7,7 @@
  */
 #include "internal_error.h"
 
+#include <linux/kernel.h>
 #include <linux/smp.h>
 #include <linux/string.h>
 
@@ -22,8 +23,9 @@
  * @bytes: the instruction, may be NULL
  * @n:     how many bytes are known
  *
- * A user program of the guest gets #UD: it must not be able to stop its VM. For
- * the guest's kernel the VMM gets KVM_EXIT_INTERNAL_ERROR with the bytes.
+ * The guest gets #UD. Before its kernel does, the VMM gets KVM_EXIT_INTERNAL_ERROR
+ * with the bytes and may mend it: KVM_SET_REGS takes the exception back. A user
+ * program of the guest must not be able to stop its VM.
  *
  * Context: may sleep.
  * Return: VTX_RESUME or VTX_TO_USER.
@@ -31,6 +33,49 @@
 int vtx_emulation_failure(struct vtx_vcpu *vcpu, const u8 *bytes, unsigned int n)
 {
 	struct kvm_run *run = vcpu->run;
+	unsigned int cpl, words = 1;
+	u64 info[5] = { vcpu->exit.reason };
+
+	vtx_vcpu_load(vcpu);
+	cpl = vtx_cpl();
+	vtx_queue_exception(vcpu, UD_VECTOR);
+	info[1] = vmcs_readl(EXIT_QUALIFICATION);
+	info[2] = vmcs_read32(IDT_VECTORING_INFO_FIELD);
+	info[3] = vmcs_read32(VM_EXIT_INTR_INFO);
+	vtx_vcpu_put(vcpu);
+	if (cpl)
+		return VTX_RESUME;
+
+	memset(&run->emulation_failure, 0, sizeof(run->emulation_failure));
+	run->exit_reason = KVM_EXIT_INTERNAL_ERROR;
+	run->emulation_failure.suberror = KVM_INTERNAL_ERROR_EMULATION;
+	/* Words: the flags; size and bytes if there are any; as KVM's, about the exit. */
+	if (n) {
+		words = 3;
+		run->emulation_failure.flags =
+			KVM_INTERNAL_ERROR_EMULATION_FLAG_INSTRUCTION_BYTES;
+		run->emulation_failure.insn_size = n;
+		memset(run->emulation_failure.insn_bytes, 0x90,
+		       sizeof(run->emulation_failure.insn_bytes));
+		memcpy(run->emulation_failure.insn_bytes, bytes, n);
+	}
+	memcpy(&run->internal.data[words], info, sizeof(info));
+	run->internal.ndata = words + ARRAY_SIZE(info);
+	return VTX_TO_USER;
+}
+
+/**
+ * vtx_task_switch_failure() - the guest wants a hardware task switch
+ * @vcpu: the vCPU
+ *
+ * A user program gets #UD. Nothing is queued for the guest's kernel: a VMM could do
+ * the switch in vtx's place.
+ *
+ * Context: may sleep.
+ * Return: VTX_RESUME or VTX_TO_USER.
+ */
+int vtx_task_switch_failure(struct vtx_vcpu *vcpu)
+{
 	unsigned int cpl;
 
 	vtx_vcpu_load(vcpu);
@@ -40,20 +85,9 @@ int vtx_emulation_failure(struct vtx_vcpu *vcpu, const u8 *bytes, unsigned int n
 	vtx_vcpu_put(vcpu);
 	if (cpl)
 		return VTX_RESUME;
-
-	memset(&run->emulation_failure, 0, sizeof(run->emulation_failure));
-	run->exit_reason = KVM_EXIT_INTERNAL_ERROR;
-	run->emulation_failure.suberror = KVM_INTERNAL_ERROR_EMULATION;
-	if (n) {
-		/* Words that follow: the flags, then size and bytes. */
-		run->emulation_failure.ndata = 3;
-		run->emulation_failure.flags =
-			KVM_INTERNAL_ERROR_EMULATION_FLAG_INSTRUCTION_BYTES;
-		run->emulation_failure.insn_size = n;
-		memset(run->emulation_failure.insn_bytes, 0x90,
-		       sizeof(run->emulation_failure.insn_bytes));
-		memcpy(run->emulation_failure.insn_bytes, bytes, n);
-	}
+	vcpu->run->exit_reason = KVM_EXIT_INTERNAL_ERROR;
+	vcpu->run->internal.suberror = KVM_INTERNAL_ERROR_EMULATION;
+	vcpu->run->internal.ndata = 0;
 	return VTX_TO_USER;
 }
 

@@ -7,6 +7,7 @@
 struct vtx_vcpu;
 
 int vtx_emulation_failure(struct vtx_vcpu *vcpu, const u8 *bytes, unsigned int n);
+int vtx_task_switch_failure(struct vtx_vcpu *vcpu);
 int vtx_internal_error(struct vtx_vcpu *vcpu, u32 suberror);
 int vtx_delivery_error(struct vtx_vcpu *vcpu);
 int vtx_fail_entry(struct vtx_vcpu *vcpu, u64 reason);

@@ -197,6 +197,13 @@ int vtx_mce_set_msr(struct vtx_vcpu *vcpu, u32 index, bool host, u64 data)
 	}
 }
 
+/* SDM vol. 3 "UCR Error Classification": uncorrected, no action required. */
+static bool is_ucna(const struct kvm_x86_mce *error)
+{
+	return !error->mcg_status && (error->status & MCI_STATUS_UC) &&
+	       !(error->status & (MCI_STATUS_PCC | MCI_STATUS_S | MCI_STATUS_AR));
+}
+
 static void log_error(u64 *bank, const struct kvm_x86_mce *error)
 {
 	u64 over = bank[BANK_STATUS] & MCI_STATUS_VAL ? MCI_STATUS_OVER : 0;
@@ -225,6 +232,12 @@ int vtx_mce_inject(struct vtx_vcpu *vcpu, const struct kvm_x86_mce *error)
 	if (error->bank >= banks || !(error->status & MCI_STATUS_VAL))
 		return -EINVAL;
 	bank = mce->bank[array_index_nospec(error->bank, banks)];
+	if (is_ucna(error)) {
+		mce->status = 0;
+		bank[BANK_STATUS] = 0;
+		log_error(bank, error);
+		return 0;
+	}
 	if (!(error->status & MCI_STATUS_UC)) {
 		/* A corrected error does not overwrite an uncorrected one. */
 		if ((bank[BANK_STATUS] & MCI_STATUS_VAL) &&

@@ -275,8 +275,8 @@ struct vtx_host {
  * @xcr0:	[v]
  * @efer:	[v] EFER, but LMA: see vtx_efer_read()
  * @dr:		[v] DR0-DR3
- * @dr6:	[v]
- * @dr7:	[v] as in the VMCS
+ * @dr6:	[v] vtx_dr6() of it is what the guest has: the VMM sets any bits
+ * @dr7:	[v] likewise vtx_dr7()
  * @osxsave:	[v] CR4.OSXSAVE: @xcr0 counts
  * @msrs:	[v] guest values of the swapped MSRs
  * @tsc_offset:	[v] guest TSC - host TSC, less what suspends took from the latter;

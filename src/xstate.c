@@ -38,7 +38,7 @@ void vtx_get_xsave(struct vtx_vcpu *vcpu, struct kvm_xsave *xsave)
 	if (!vtx_fpu_xcr0_supported())
 		x->header.xfeatures = XFEATURE_MASK_FPSSE;
 	/* Another host that gives this guest as much must be able to take it. */
-	x->header.xfeatures &= vtx_cpuid_xcr0(vcpu) | XFEATURE_MASK_FPSSE;
+	x->header.xfeatures &= vtx_cpuid_xcr0(vcpu) | XFEATURE_MASK_SSE;
 }
 
 static bool header_valid(const struct xregs_state *x)
@@ -140,7 +140,7 @@ bool vtx_xcr0_valid(u64 xcr0, u64 allowed)
  */
 int vtx_set_xcrs(struct vtx_vcpu *vcpu, const struct kvm_xcrs *xcrs)
 {
-	u64 allowed = vtx_cpuid_xcr0(vcpu) | XFEATURE_MASK_FP;
+	u64 allowed = vtx_cpuid_xcr0(vcpu);
 	unsigned int i;
 
 	if (!vtx_fpu_xcr0_supported() || xcrs->flags || xcrs->nr_xcrs > KVM_MAX_XCRS)

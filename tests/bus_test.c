@@ -73,6 +73,7 @@ TEST_F(vm, ioeventfd_of_no_size_takes_all)
 	int pio = eventfd(0, EFD_NONBLOCK), mem = eventfd(0, EFD_NONBLOCK);
 
 	ASSERT_EQ(1, vm_cap(&self->m, KVM_CAP_IOEVENTFD_ANY_LENGTH));
+	EXPECT_EQ(1, vm_cap(&self->m, KVM_CAP_IOEVENTFD_NO_LENGTH));
 	ASSERT_EQ(0, ioeventfd(&self->m, pio, PORT, 0, KVM_IOEVENTFD_FLAG_PIO, 0));
 	ASSERT_EQ(0, ioeventfd(&self->m, mem, MMIO, 0, 0, 0));
 	start(&self->m, 0);

@@ -336,6 +336,20 @@ TEST_F(vm, debugregs_round_trip)
 	EXPECT_EQ(0, memcmp(&set, &got, sizeof(set)));
 }
 
+/* What the VMM sets it gets back; the guest reads what a CPU has. */
+TEST_F(vm, debugregs_reserved_bits_round_trip_and_do_not_reach_the_guest)
+{
+	struct kvm_debugregs set = { .dr6 = 0, .dr7 = 13 }, got;
+
+	vm_start(&self->m, MODE_LONG, mov_dr64);
+	ASSERT_EQ(0, ioctl(self->m.cpu, KVM_SET_DEBUGREGS, &set));
+	memset(&got, 0xee, sizeof(got));
+	ASSERT_EQ(0, ioctl(self->m.cpu, KVM_GET_DEBUGREGS, &got));
+	EXPECT_EQ(0, memcmp(&set, &got, sizeof(set)));
+	ASSERT_EXIT(KVM_EXIT_HLT, &self->m);
+	EXPECT_EQ(0x40d, vm_regs(&self->m).rbx);
+}
+
 TEST_F(vm, debugregs_bad_values_give_einval)
 {
 	struct kvm_debugregs regs = { .dr6 = 1ULL << 32 };

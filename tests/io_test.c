@@ -470,7 +470,7 @@ static void expect_refused(struct __test_metadata *_metadata, struct vm *m, cons
 	EXPECT_EQ(KVM_INTERNAL_ERROR_EMULATION, run->internal.suberror);
 	EXPECT_EQ(rip, vm_regs(m).rip);
 	EXPECT_EQ(1, vm_regs(m).rcx);
-	ASSERT_EQ(3, run->emulation_failure.ndata);
+	ASSERT_EQ(8, run->emulation_failure.ndata);
 	ASSERT_EQ(KVM_INTERNAL_ERROR_EMULATION_FLAG_INSTRUCTION_BYTES,
 		  run->emulation_failure.flags);
 	ASSERT_EQ(2, run->emulation_failure.insn_size);

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* MMIO exits: every instruction form, in the order and size a device sees it. */
+#include <asm/vmx.h>
+
 #include "kselftest_harness.h"
 #include "lib/vtx_test.h"
 
@@ -467,11 +469,28 @@ TEST_F(vm, mmio_unknown_instruction_reports_its_bytes)
 
 	vm_start(&self->m, MODE_LONG, mmio_popcnt);
 	ASSERT_EXIT(KVM_EXIT_INTERNAL_ERROR, &self->m);
-	ASSERT_LE(3, run->emulation_failure.ndata);
+	ASSERT_EQ(8, run->emulation_failure.ndata);
 	ASSERT_EQ(KVM_INTERNAL_ERROR_EMULATION_FLAG_INSTRUCTION_BYTES,
 		  run->emulation_failure.flags);
 	ASSERT_LE(4, run->emulation_failure.insn_size);
 	EXPECT_EQ(0, memcmp(popcnt, run->emulation_failure.insn_bytes, 4));
+	EXPECT_EQ(EXIT_REASON_EPT_VIOLATION, run->internal.data[3]);
+	EXPECT_EQ(1, run->internal.data[4] & 7);		/* a read */
+	EXPECT_EQ(0, run->internal.data[5] | run->internal.data[6] | run->internal.data[7]);
+}
+
+/* Who does not mend it gives the guest its exception. */
+TEST_F(vm, mmio_unknown_instruction_gives_ud_if_the_vmm_goes_on)
+{
+	struct kvm_vcpu_events events;
+
+	vm_start(&self->m, MODE_LONG, mmio_popcnt);
+	ASSERT_EXIT(KVM_EXIT_INTERNAL_ERROR, &self->m);
+	ASSERT_EQ(0, ioctl(self->m.cpu, KVM_GET_VCPU_EVENTS, &events));
+	EXPECT_EQ(6, events.exception.nr);
+	ASSERT_EXIT(KVM_EXIT_IO, &self->m);
+	EXPECT_EQ(6, vm_trap(&self->m).vector);
+	EXPECT_EQ(CODE + 5, vm_trap(&self->m).ip);
 }
 
 /* The client may mend what could not be decoded and go on. */
@@ -492,6 +511,7 @@ TEST_F(vm, fetch_from_mmio_exits_internal_error)
 	vm_start(&self->m, MODE_LONG, mmio_jump);
 	ASSERT_EXIT(KVM_EXIT_INTERNAL_ERROR, &self->m);
 	EXPECT_EQ(KVM_INTERNAL_ERROR_EMULATION, self->m.run->internal.suberror);
+	EXPECT_EQ(6, self->m.run->internal.ndata);
 	EXPECT_EQ(MMIO, vm_regs(&self->m).rip);
 }
 

@@ -277,6 +277,25 @@ TEST_F(vm, mce_uncorrected_error_raises_mc)
 	EXPECT_ERRNO(EINVAL, ioctl(self->m.cpu, KVM_X86_SET_MCE, &mce));
 }
 
+/* Uncorrected, no action required: it is in the bank for whoever looks, no more. */
+TEST_F(vm, machine_check_that_needs_no_action_is_only_logged)
+{
+	const struct kvm_x86_mce mce = {
+		.status = MCI_VAL | MCI_UC, .addr = 0x1000, .misc = 5, .bank = 3,
+	};
+	uint64_t value = MCG_CTL_P | MCG_SER_P | 10;
+
+	ASSERT_EQ(0, ioctl(self->m.cpu, KVM_X86_SETUP_MCE, &value));
+	vm_start(&self->m, MODE_LONG, hlt64);
+	ASSERT_EQ(0, ioctl(self->m.cpu, KVM_X86_SET_MCE, &mce));
+	ASSERT_EQ(0, ioctl(self->m.cpu, KVM_X86_SET_MCE, &mce));
+	ASSERT_EXIT(KVM_EXIT_HLT, &self->m);
+	ASSERT_EQ(1, get_msr(&self->m, MC_BANK(3) + 1, &value));
+	EXPECT_EQ(MCI_VAL | MCI_UC, value);
+	ASSERT_EQ(1, get_msr(&self->m, MC_BANK(3) + 2, &value));
+	EXPECT_EQ(0x1000, value);
+}
+
 /* --- what QEMU sets in every guest --- */
 
 TEST_F(vm, msrs_of_qemus_reset_can_be_set)
