@@ -50,6 +50,8 @@ enum kind {
 	KIND_MTRR_BASE,
 	KIND_DEBUGCTL,	/* reads 0, takes BTF and LBR, which do nothing */
 	KIND_IGNORED,	/* reads 0, writes have no effect */
+	KIND_CONST,	/* reads one of constants[], writes have no effect */
+	KIND_RO_CONST,	/* likewise, nobody can write */
 	KIND_MCE,		/* mce.c */
 	KIND_UCODE,	/* what the VMM says; guests write 0 before they read */
 	KIND_HOST_ONLY,	/* stored for the VMM, does not exist for the guest */
@@ -61,7 +63,16 @@ struct guest_msr {
 	u32 index;
 	u8 count;	/* consecutive MSRs of the same kind */
 	u8 kind;
-	u16 arg;	/* VMCS field, or index into vcpu->msrs or ->sw_msrs */
+	u16 arg;	/* VMCS field, or index into vcpu->msrs, ->sw_msrs or constants */
+};
+
+/* What KVM has there for guests that can't do without, and has explained. */
+static const u64 constants[] = {
+	3,			/* FSB_FREQ */
+	1 << 24,		/* EBC_FREQUENCY_ID: a ratio of 1; guests divide by it */
+	1000 | 4ULL << 40,	/* PERF_STATUS */
+	0xbe702111,		/* BBL_CR_CTL3: an L2 cache of 256 KBytes is on */
+	0x20000000,		/* K7_CLK_CTL */
 };
 
 static const struct guest_msr msrs[] = {
@@ -96,13 +107,34 @@ static const struct guest_msr msrs[] = {
 	{ MSR_GS_BASE, 1, KIND_FIELDL, GUEST_GS_BASE },
 	{ MSR_KERNEL_GS_BASE, 1, KIND_HW_ADDR, VTX_MSR_KERNEL_GS_BASE },
 	{ MSR_TSC_AUX, 1, KIND_HW, VTX_MSR_TSC_AUX },
-	/* What a guest with AMD's CPUID looks at without asking. */
+	/* What old guests look at without asking. */
+	{ MSR_IA32_EBL_CR_POWERON, 1, KIND_RO_ZERO },
+	{ MSR_EBC_FREQUENCY_ID, 1, KIND_RO_CONST, 1 },
+	{ MSR_P6_PERFCTR0, 2, KIND_IGNORED },
+	{ MSR_FSB_FREQ, 1, KIND_RO_CONST, 0 },
+	{ MSR_IA32_BBL_CR_CTL3, 1, KIND_CONST, 3 },
+	{ MSR_P6_EVNTSEL0, 2, KIND_IGNORED },
+	{ MSR_IA32_PERF_STATUS, 1, KIND_RO_CONST, 2 },
+	{ MSR_IA32_PERF_CTL, 1, KIND_RO_ZERO },
+	{ MSR_IA32_LASTBRANCHFROMIP, 4, KIND_RO_ZERO },	/* to LASTINTTOIP */
+	{ MSR_RAPL_POWER_UNIT, 1, KIND_RO_ZERO },
+	{ MSR_PKG_ENERGY_STATUS, 1, KIND_RO_ZERO },
+	{ MSR_DRAM_ENERGY_STATUS, 1, KIND_RO_ZERO },
+	{ MSR_PP0_ENERGY_STATUS, 1, KIND_RO_ZERO },
+	{ MSR_PP1_ENERGY_STATUS, 1, KIND_RO_ZERO },
+	/* What a guest with AMD's CPUID looks at likewise. */
+	{ MSR_K7_EVNTSEL0, 8, KIND_IGNORED },	/* and PERFCTR0 to 3 */
+	{ MSR_K7_CLK_CTL, 1, KIND_CONST, 4 },
 	{ MSR_AMD64_SYSCFG, 1, KIND_IGNORED },
 	{ MSR_K7_HWCR, 1, KIND_IGNORED },
 	{ MSR_AMD64_NB_CFG, 2, KIND_IGNORED },	/* and PATCH_LOADER */
 	{ MSR_K8_INT_PENDING_MSG, 1, KIND_IGNORED },
-	{ MSR_AMD64_DC_CFG, 1, KIND_IGNORED },
+	{ MSR_FAM10H_MMIO_CONF_BASE, 1, KIND_RO_ZERO },
+	{ MSR_K8_TSEG_ADDR, 2, KIND_RO_ZERO },	/* and TSEG_MASK */
+	{ MSR_VM_HSAVE_PA, 1, KIND_IGNORED },
+	{ MSR_AMD64_DC_CFG, 2, KIND_IGNORED },	/* and TW_CFG */
 	{ MSR_AMD64_BU_CFG2, 1, KIND_IGNORED },
+	{ MSR_F15H_EX_CFG, 1, KIND_IGNORED },
 };
 
 #define NR_SW_MSRS	31
@@ -163,7 +195,10 @@ static bool listed(const struct guest_msr *m)
 {
 	switch (m->kind) {
 	case KIND_MTRR_CAP:
+	case KIND_RO_ZERO:
 	case KIND_IGNORED:
+	case KIND_CONST:
+	case KIND_RO_CONST:
 	case KIND_HOST_ONLY:
 		return false;
 	case KIND_MCE:
@@ -365,6 +400,10 @@ int vtx_msr_get(struct vtx_vcpu *vcpu, u32 index, u64 *data, bool from_guest)
 	case KIND_MTRR_BASE:
 		*data = vcpu->sw_msrs[sw_index(m, index)];
 		break;
+	case KIND_CONST:
+	case KIND_RO_CONST:
+		*data = constants[array_index_nospec(m->arg, ARRAY_SIZE(constants))];
+		break;
 	default:
 		*data = 0;
 	}
@@ -492,6 +531,8 @@ static int set_checked(struct vtx_vcpu *vcpu, const struct guest_msr *m, u32 ind
 	case KIND_RO_ZERO:
 	case KIND_MTRR_CAP:
 		return data || from_guest ? -EINVAL : 0;
+	case KIND_RO_CONST:
+		return -EINVAL;
 	case KIND_DEBUGCTL:
 		return data & ~(u64)(DEBUGCTLMSR_LBR | DEBUGCTLMSR_BTF) ? -EINVAL : 0;
 	case KIND_FIELD32:
@@ -579,6 +620,7 @@ int vtx_msr_set(struct vtx_vcpu *vcpu, u32 index, u64 data, bool from_guest)
 		vcpu->misc_enable = data;
 		return 0;
 	case KIND_IGNORED:
+	case KIND_CONST:
 		return 0;
 	case KIND_UCODE:
 		if (from_guest)

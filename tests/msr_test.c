@@ -160,10 +160,10 @@ TEST_F(vm, msr_of_the_host_gives_gp)
 {
 	static const uint32_t hidden[] = {
 		0x480, 0x48b, 0x48c, 0x491,			/* VMX capabilities */
-		0x1a2, 0x1b0, 0x60d, 0x610, 0x619, 0x64e,	/* temperature, power */
-		0x1c9, 0x680, 0x6c0, 0x345, 0x38f, 0xc1,	/* LBR, counters */
+		0x1a2, 0x1b0, 0x60d, 0x610, 0x61a, 0x64e,	/* temperature, power */
+		0x1c9, 0x680, 0x6c0, 0x345, 0x38f, 0xc3,	/* LBR, counters */
 		0x560, 0x570, 0xc90, 0xd90, 0x1fc,		/* trace, cache allocation */
-		0x9b, 0x9e, 0x79, 0xe7, 0xe8, 0x198, 0x199,
+		0x9b, 0x9e, 0x79, 0xe7, 0xe8, 0x19a, 0x19c,
 	};
 
 	if (on_kvm())
@@ -177,6 +177,28 @@ TEST_F(vm, msr_of_the_host_gives_gp)
 	for (unsigned int i = 0; i < sizeof(hidden) / sizeof(hidden[0]); i++) {
 		EXPECT_EQ(0, self->m.ram[READY + hidden[i]])
 			TH_LOG("msr %#x", hidden[i]);
+	}
+}
+
+/* Old guests read these without asking, and divide by some. */
+TEST_F(vm, msrs_that_old_guests_expect_have_kvms_values)
+{
+	static const struct { uint32_t index; uint64_t value; bool writes; } msrs[] = {
+		{ 0x2a, 0 }, { 0x2c, 1 << 24 }, { 0xc1, 0, true }, { 0xc2, 0, true },
+		{ 0xcd, 3 }, { 0x11e, 0xbe702111, true }, { 0x186, 0, true }, { 0x187, 0, true },
+		{ 0x198, 1000 | 4ULL << 40 }, { 0x199, 0 }, { 0x1db, 0 }, { 0x1de, 0 },
+		{ 0x606, 0 }, { 0x611, 0 }, { 0x619, 0 }, { 0x639, 0 }, { 0x641, 0 },
+		{ 0xc0010000, 0, true }, { 0xc0010007, 0, true }, { 0xc001001b, 0x20000000, true },
+		{ 0xc0010112, 0 }, { 0xc0010113, 0 }, { 0xc0010117, 0, true },
+		{ 0xc0011023, 0, true }, { 0xc001102c, 0, true },
+	};
+
+	for (unsigned int i = 0; i < sizeof(msrs) / sizeof(msrs[0]); i++) {
+		EXPECT_EQ(msrs[i].value, must_get(&self->m, msrs[i].index))
+			TH_LOG("msr %#x", msrs[i].index);
+		EXPECT_EQ(msrs[i].writes, guest_set(&self->m, msrs[i].index, 0))
+			TH_LOG("msr %#x", msrs[i].index);
+		EXPECT_EQ(msrs[i].value, must_get(&self->m, msrs[i].index));
 	}
 }
 
