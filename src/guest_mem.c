@@ -14,6 +14,8 @@
 #include <linux/string.h>
 #include <linux/uaccess.h>
 
+#include <asm/asm.h>
+#include <asm/extable_fixup_types.h>
 #include <asm/io.h>
 
 #include "ept.h"
@@ -67,20 +69,44 @@ static void log_write(struct vtx_vm *vm, const struct vtx_place *p)
 }
 
 /*
- * The guest changes its page tables while they are read: an entry, 4 or 8 bytes,
- * is the old one or the new one.
+ * One load from the guest's memory as the kernel maps it. Return: false for an
+ * uncorrected error there, which would end the host if it came to a plain load.
  */
-static void read_once(void *buf, const void *from, unsigned int len)
+static __always_inline bool load64(const void *from, u64 *value)
+{
+	asm_goto_output("1: mov %[from], %[value]\n\t"
+			_ASM_EXTABLE_TYPE(1b, %l[broken], EX_TYPE_DEFAULT_MCE_SAFE)
+			: [value] "=r" (*value) : [from] "m" (*(const u64 *)from)
+			: : broken);
+	return true;
+broken:
+	return false;
+}
+
+static __always_inline bool load32(const void *from, u32 *value)
+{
+	asm_goto_output("1: mov %[from], %[value]\n\t"
+			_ASM_EXTABLE_TYPE(1b, %l[broken], EX_TYPE_DEFAULT_MCE_SAFE)
+			: [value] "=r" (*value) : [from] "m" (*(const u32 *)from)
+			: : broken);
+	return true;
+broken:
+	return false;
+}
+
+/*
+ * The guest changes its page tables while they are read: an entry, 4 or 8 bytes,
+ * is the old one or the new one. Return: false: the memory is broken.
+ */
+static bool read_once(void *buf, const void *from, unsigned int len)
 {
 	switch (len) {
 	case 8:
-		*(u64 *)buf = READ_ONCE(*(const u64 *)from);
-		break;
+		return load64(from, buf);
 	case 4:
-		*(u32 *)buf = READ_ONCE(*(const u32 *)from);
-		break;
+		return load32(from, buf);
 	default:
-		memcpy(buf, from, len);
+		return !copy_mc_to_kernel(buf, from, len);
 	}
 }
 
@@ -155,13 +181,13 @@ static const void *in_ept(const struct vtx_vm *vm, gpa_t gpa)
 int vtx_guest_read(struct vtx_vm *vm, gpa_t gpa, void *buf, unsigned int len)
 {
 	const void *from;
+	bool done;
 
 	spin_lock(&vm->ept_lock);
 	from = in_ept(vm, gpa);
-	if (from)
-		read_once(buf, from, len);
+	done = from && read_once(buf, from, len);
 	spin_unlock(&vm->ept_lock);
-	return from ? 0 : vtx_guest_copy(vm, gpa, buf, len, false);
+	return done ? 0 : vtx_guest_copy(vm, gpa, buf, len, false);
 }
 
 /**
@@ -185,6 +211,16 @@ void vtx_trail_end(struct vtx_vm *vm, struct vtx_trail *t, gpa_t gpa)
 	spin_unlock(&vm->ept_lock);
 }
 
+static __always_inline bool is_entry(const void *at, unsigned int size, u64 value)
+{
+	u64 now64;
+	u32 now32;
+
+	if (likely(size == 8))
+		return load64(at, &now64) && now64 == value;
+	return load32(at, &now32) && now32 == value;
+}
+
 /* ept_lock held. */
 static bool is_still_there(struct vtx_vm *vm, const struct vtx_trail *t)
 {
@@ -192,14 +228,30 @@ static bool is_still_there(struct vtx_vm *vm, const struct vtx_trail *t)
 
 	if (t->gen != vtx_tlb_ept_gen(&vm->tlb))
 		return false;
-	for (i = 0; i < t->n; i++) {
-		const void *at = t->step[i].at;
-
-		if (t->step[i].value != (t->size == 8 ? READ_ONCE(*(const u64 *)at) :
-							READ_ONCE(*(const u32 *)at)))
+	for (i = 0; i < t->n; i++)
+		if (!is_entry(t->step[i].at, t->size, t->step[i].value))
 			return false;
-	}
 	return true;
+}
+
+/*
+ * ept_lock held. @bytes are eight at least, of which @len count. Words, since each is
+ * a load: the first one may begin before @offset, the last one ends with the bytes.
+ */
+static bool has_bytes(const void *page, unsigned int offset, const void *bytes,
+		      unsigned int len)
+{
+	unsigned int at = min_t(unsigned int, offset, PAGE_SIZE - 8);
+	u64 now, then, differ;
+
+	if (!load64(page + at, &now))
+		return false;
+	memcpy(&then, bytes, 8);
+	differ = (now >> 8 * (offset - at)) ^ then;
+	if (likely(len <= 8))
+		return !(differ << (64 - 8 * len));
+	memcpy(&then, bytes + len - 8, 8);
+	return !differ && load64(page + offset + len - 8, &now) && now == then;
 }
 
 /**
@@ -207,7 +259,7 @@ static bool is_still_there(struct vtx_vm *vm, const struct vtx_trail *t)
  * @vm:     the VM
  * @t:      from vtx_trail_end(), or zeroed
  * @offset: in the page at the end
- * @bytes:  what was there
+ * @bytes:  what was there; eight bytes of them can be read in any case
  * @len:    how many, within the page
  *
  * Nothing has left the EPT since, so that what was there still is; then all
@@ -221,7 +273,7 @@ bool vtx_trail_leads_to(struct vtx_vm *vm, const struct vtx_trail *t, unsigned i
 	bool same;
 
 	spin_lock(&vm->ept_lock);
-	same = is_still_there(vm, t) && !memcmp(t->page + offset, bytes, len);
+	same = is_still_there(vm, t) && has_bytes(t->page, offset, bytes, len);
 	spin_unlock(&vm->ept_lock);
 	return same;
 }

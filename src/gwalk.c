@@ -435,7 +435,7 @@ static bool is_same_walk(const struct vtx_walked *walked, const struct vtx_gwalk
  * @vcpu:   the vCPU
  * @w:      from vtx_gwalk_init()
  * @gva:    linear address
- * @bytes:  the bytes
+ * @bytes:  the bytes; eight of them can be read in any case
  * @len:    how many
  * @walked: the last such walk of this vCPU, or zeroed
  *

@@ -357,16 +357,22 @@ TEST_F(vm, mmio_code_that_moves_and_changes_is_fetched_anew)
 static const uint8_t store_code[] = { 0x89, 0x03 };	/* mov %eax,(%rbx); 16-bit: %ax,(%bp,%di) */
 static const uint8_t load_code[] = { 0x8b, 0x0b };	/* mov (%rbx),%ecx */
 
-/* The guest executes the page behind CODE with these registers, which does @a. */
-static void expect_behind_code(struct __test_metadata *_metadata, struct vm *m,
-			       const struct kvm_sregs *s, const struct access *a)
+/* The guest executes what is at @rip with these registers, which does @a. */
+static void expect_code(struct __test_metadata *_metadata, struct vm *m,
+			const struct kvm_sregs *s, uint64_t rip, const struct access *a)
 {
-	struct kvm_regs regs = { .rip = CODE + PAGE, .rax = 0x1111, .rbx = MMIO, .rflags = 2 };
+	struct kvm_regs regs = { .rip = rip, .rax = 0x1111, .rbx = MMIO, .rflags = 2 };
 
 	vm_set_sregs(m, s);
 	vm_set_regs(m, &regs);
 	expect_access(_metadata, m, a);
 	vm_finish_io(m);
+}
+
+static void expect_behind_code(struct __test_metadata *_metadata, struct vm *m,
+			       const struct kvm_sregs *s, const struct access *a)
+{
+	expect_code(_metadata, m, s, CODE + PAGE, a);
 }
 
 /* One linear address, and what is there depends on registers that the VMM sets. */
@@ -393,6 +399,56 @@ TEST_F(vm, mmio_code_is_fetched_anew_when_the_vmm_changes_paging_or_mode)
 	s.cs.db = 0;
 	s.ss.base = MMIO;
 	expect_behind_code(_metadata, &self->m, &s, &store16);
+}
+
+/* Each byte of an instruction counts, also of a long one, and at the end of a page. */
+TEST_F(vm, mmio_code_that_changes_in_one_byte_is_fetched_anew)
+{
+	/* movl $0x44332211,4(%rbx), with a displacement of four bytes */
+	static const uint8_t code[] = { 0xc7, 0x83, 0x04, 0, 0, 0, 0x11, 0x22, 0x33, 0x44 };
+	const unsigned int ends[] = { 10, 16, PAGE - 1, PAGE };
+	uint8_t *page = self->m.ram + CODE + PAGE;
+
+	vm_enter(&self->m, MODE_LONG, 0);
+	for (unsigned int i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+		uint8_t *at = page + ends[i] - sizeof(code);
+
+		memcpy(at, code, sizeof(code));
+		/* The same twice, then another offset, another value in its first and last byte. */
+		for (int step = 0; step < 5; step++) {
+			struct access a = { true, MMIO + 4, 4, 0x44332211 };
+			struct kvm_regs regs = { .rip = CODE + PAGE + (at - page), .rbx = MMIO,
+						 .rflags = 2 };
+
+			at[2] = step == 2 ? 8 : 4;
+			at[6] = step == 3 ? 0x12 : 0x11;
+			at[9] = step == 4 ? 0x45 : 0x44;
+			a.addr += step == 2 ? 4 : 0;
+			a.data += step == 3 ? 1 : step == 4 ? 1 << 24 : 0;
+			vm_set_regs(&self->m, &regs);
+			expect_access(_metadata, &self->m, &a);
+			vm_finish_io(&self->m);
+		}
+	}
+}
+
+/* The same of a short one. */
+TEST_F(vm, mmio_short_code_that_changes_at_a_pages_end_is_fetched_anew)
+{
+	const struct access store = WRITE(0, 4, 0x1111), load = READ(0, 4, 0x2222);
+	struct kvm_sregs s;
+
+	vm_enter(&self->m, MODE_LONG, 0);
+	s = vm_sregs(&self->m);
+	for (unsigned int end = PAGE - 8; end <= PAGE; end++) {
+		uint8_t *at = self->m.ram + CODE + PAGE + end - sizeof(store_code);
+
+		for (int i = 0; i < 4; i++) {
+			memcpy(at, i & 2 ? load_code : store_code, sizeof(store_code));
+			expect_code(_metadata, &self->m, &s, CODE + PAGE + end - 2,
+				    i & 2 ? &load : &store);
+		}
+	}
 }
 
 /* PAE paging: the four entries that the CPU holds, not those in memory. */
