@@ -46,6 +46,7 @@ MODULE_PARM_DESC(vpid_policy, "when to flush: single (default), all, always, off
 static const struct vtx_root_ops root_ops = {
 	.scrub = vtx_tlb_scrub,
 	.before_off = vtx_vmcs_clear_cpu,
+	.crash = vtx_vmcs_crash_cpu,
 	.after_off = vtx_tlb_cpu_off,
 };
 

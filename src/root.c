@@ -268,7 +268,7 @@ static void root_crash(void)
 	if (!(__read_cr4() & X86_CR4_VMXE))
 		return;
 	WRITE_ONCE(this_cpu_ptr(&root_cpu)->on, false);
-	root_ops->before_off();
+	root_ops->crash();
 	vmxoff();
 	cr4_clear_bits(X86_CR4_VMXE);
 }

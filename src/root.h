@@ -15,13 +15,16 @@
  * @scrub:	drop all that this CPU's TLB holds under any tag, right after
  *		VMXON, IRQs off; 0 or -EIO
  * @before_off:	clear every VMCS that is active on this CPU; called on the CPU
- *		with IRQs off, and from the crash NMI: takes no lock
+ *		with IRQs off
+ * @crash:	the same for whoever dumps memory, from an NMI that may have come in
+ *		the middle of anything: takes no lock, changes nothing
  * @after_off:	this CPU has left VMX operation, forget what its TLB holds
  *		(VMXON scrubs it); not called on the crash path
  */
 struct vtx_root_ops {
 	int (*scrub)(void);
 	void (*before_off)(void);
+	void (*crash)(void);
 	void (*after_off)(int cpu);
 };
 

@@ -73,7 +73,7 @@ int vtx_vmcs_alloc(struct vtx_vmcs *vmcs)
 	return 0;
 }
 
-/* On vmcs->cpu, IRQs off. NMI-safe: the list is walked forward only. */
+/* On vmcs->cpu, IRQs off. */
 static void clear_here(struct vtx_vmcs *vmcs)
 {
 	if (this_cpu_read(vtx_current_vmcs) == vmcs)
@@ -176,7 +176,7 @@ out:
 /**
  * vtx_vmcs_clear_cpu() - clear all VMCSs that are active on this CPU
  *
- * Context: IRQs off or NMI, CPU in VMX operation. Takes no lock.
+ * Context: IRQs off, CPU in VMX operation.
  */
 void vtx_vmcs_clear_cpu(void)
 {
@@ -185,4 +185,20 @@ void vtx_vmcs_clear_cpu(void)
 	list_for_each_entry_safe(vmcs, next, this_cpu_ptr(&active_vmcs), link)
 		clear_here(vmcs);
 	this_cpu_write(vtx_current_vmcs, NULL);
+}
+
+/**
+ * vtx_vmcs_crash_cpu() - have memory show all VMCSs that are active on this CPU
+ *
+ * The list may be in the middle of a change: it is walked forward, as it is
+ * consistent at any time, and left alone.
+ *
+ * Context: NMI, CPU in VMX operation.
+ */
+void vtx_vmcs_crash_cpu(void)
+{
+	struct vtx_vmcs *vmcs;
+
+	list_for_each_entry(vmcs, this_cpu_ptr(&active_vmcs), link)
+		vmclear(vmcs->phys);
 }

@@ -43,6 +43,7 @@ int vtx_vmcs_alloc(struct vtx_vmcs *vmcs);
 void vtx_vmcs_free(struct vtx_vmcs *vmcs);
 int vtx_vmcs_make_current(struct vtx_vmcs *vmcs);
 void vtx_vmcs_clear_cpu(void);
+void vtx_vmcs_crash_cpu(void);
 
 /**
  * vtx_vmcs_is_current() - is it this CPU's current VMCS?
