@@ -54,7 +54,10 @@ static void __percpu *host_fpu;		/* the host's registers, IRQs off */
  */
 static bool debugctl_used __ro_after_init;
 
-/* With old microcode a PEBS write can come after VM entry. */
+/*
+ * A PEBS record goes to a linear address, in the guest to the guest's. Counters that
+ * VM entry does not stop write one there, and with old microcode others do, too.
+ */
 static bool pebs_overshoots __ro_after_init;
 
 static const u32 hw_msrs[VTX_NR_HW_MSRS] = {
@@ -74,6 +77,24 @@ struct host_cpu {
 
 static DEFINE_PER_CPU(struct host_cpu, host_cpu);
 
+static bool __init does_pebs_overshoot(void)
+{
+	const struct perf_guest_switch_msr *msr;
+	bool listed = false;
+	int n = 0;
+
+	if (boot_cpu_has(X86_FEATURE_PEBS) &&
+	    !(vtx_caps.exit & VM_EXIT_LOAD_IA32_PERF_GLOBAL_CTRL))
+		return true;
+	/* Whether the kernel's perf, if there is one, wants KVM to see to it. */
+	preempt_disable();
+	msr = perf_guest_get_msrs(&n, NULL);
+	for (; msr && n; n--)
+		listed |= msr[n - 1].msr == MSR_IA32_PEBS_ENABLE;
+	preempt_enable();
+	return listed;
+}
+
 /**
  * vtx_host_setup() - what state the host has and which mitigations apply
  *
@@ -81,9 +102,7 @@ static DEFINE_PER_CPU(struct host_cpu, host_cpu);
  */
 int __init vtx_host_setup(void)
 {
-	const struct perf_guest_switch_msr *msr;
 	u32 eax, ebx, ecx, edx;
-	int n;
 
 	fpu_size = 512;
 	if (boot_cpu_has(X86_FEATURE_XSAVE)) {
@@ -105,9 +124,7 @@ int __init vtx_host_setup(void)
 	}
 	debugctl_used = boot_cpu_has(X86_FEATURE_ARCH_PERFMON) ||
 			boot_cpu_has(X86_FEATURE_BUS_LOCK_DETECT);
-	/* Whether the kernel's own perf knows of it, and wants KVM to see to it. */
-	for (msr = perf_guest_get_msrs(&n, NULL); n; n--)
-		pebs_overshoots |= msr[n - 1].msr == MSR_IA32_PEBS_ENABLE;
+	pebs_overshoots = does_pebs_overshoot();
 	return 0;
 }
 
