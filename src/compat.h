@@ -30,6 +30,11 @@ static inline void vtx_emergency_unregister(cpu_emergency_virt_cb *cb)
 #error "vtx: no emergency VMXOFF hook in this kernel; supported: 6.1.153 and later 6.1.y"
 #endif
 
+/* Faults take spinlocks with preemption off, which sleep on such a kernel. */
+#ifdef CONFIG_PREEMPT_RT
+#error "vtx: PREEMPT_RT kernels are not supported"
+#endif
+
 /* Intel PT must know that VMX is on: some CPUs can't trace in VMX operation. */
 #ifdef VTX_HAVE_PT_HANDLE_VMX
 #include <linux/perf_event.h>
