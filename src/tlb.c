@@ -99,6 +99,9 @@ int vtx_tlb_setup(u64 ept_vpid_cap, bool vpid_ctl)
 static int failed(struct vtx_tlb_vcpu *vcpu, const char *insn, u8 type, u64 tag,
 		  enum vtx_tlb_cause cause)
 {
+	/* The machine goes down, and VMX with it. */
+	if (!vtx_root_cpu_on(smp_processor_id()))
+		return -EIO;
 	count(vcpu->vm, vcpu, event[VTX_TLB_FAILURES]);
 	pr_err_ratelimited("%s type %u for %#llx failed on CPU %d: %s\n",
 			   insn, type, tag, smp_processor_id(),

@@ -90,6 +90,8 @@ static long copy_report(struct vtx_report __user *arg, const void *data, u32 siz
 		return -EFAULT;
 	if (report.pad || !report.size)
 		return -EINVAL;
+	if (report.size > PAGE_SIZE)
+		return -E2BIG;
 
 	buf = u64_to_user_ptr(report.addr);
 	len = min(size, report.size);
@@ -107,7 +109,8 @@ static long copy_report(struct vtx_report __user *arg, const void *data, u32 siz
  * @vm: the VM that the fd stands for, NULL on the system fd
  * @vcpu: the vCPU that the fd stands for, NULL on a VM or the system fd
  *
- * Return: 0, -ENOTTY if @ioctl is neither, -EINVAL, -EFAULT.
+ * Return: 0, -ENOTTY if @ioctl is neither, -EINVAL, -EFAULT; -E2BIG: more than a
+ * page is asked for.
  */
 long vtx_tlb_ioctl(unsigned int ioctl, void __user *arg, struct vtx_tlb_vm *vm,
 		   struct vtx_tlb_vcpu *vcpu)
@@ -194,8 +197,10 @@ int vtx_tlb_show_vms(struct seq_file *m)
 	unsigned long n = 0;
 
 	/* A buffer that is full comes again, larger. */
-	while (!seq_has_overflowed(m) && vtx_tlb_nth(n, show_one, m))
+	while (!seq_has_overflowed(m) && vtx_tlb_nth(n, show_one, m)) {
 		n++;
+		cond_resched();
+	}
 	return 0;
 }
 
