@@ -25,11 +25,14 @@
  */
 #include "mm.h"
 
+#include <linux/atomic.h>
 #include <linux/mm.h>
 #include <linux/mmu_notifier.h>
 #include <linux/pgtable.h>
+#include <linux/rcupdate.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
+#include <linux/wait_bit.h>
 
 #include "memslot.h"
 #include "vtx.h"
@@ -57,8 +60,9 @@ struct vtx_mm {
 /* Times that the kernel heard of pages that guests use. */
 atomic64_t vtx_mm_aged;
 
-/* Process memory that is zapped without a pause. */
-#define PIECE	(256UL << 20)
+/* Process memory that is zapped without a pause, in all slots that have it. */
+#define PIECE		(256UL << 20)
+#define MIN_PIECE	(2UL << 20)
 
 /**
  * vtx_mm_flush() - something was taken from the guest
@@ -114,6 +118,20 @@ static bool do_range(struct vtx_vm *vm, unsigned long start, unsigned long end,
 	return r;
 }
 
+/* mm->lock held. The same memory may be in every slot of every VM. */
+static unsigned long piece_size(struct vtx_mm *mm)
+{
+	struct vtx_vm *vm;
+	unsigned long slots = 1;
+
+	list_for_each_entry(vm, &mm->vms, link) {
+		spin_lock(&vm->ept_lock);
+		slots += vm->memmap->n;
+		spin_unlock(&vm->ept_lock);
+	}
+	return max(PIECE / slots, MIN_PIECE);
+}
+
 /* mm->lock held. The first address from @at on that a slot has. */
 static unsigned long first_backed(struct vtx_mm *mm, unsigned long at, unsigned long end)
 {
@@ -143,13 +161,19 @@ static void zap_all(struct vtx_mm *mm, unsigned long start, unsigned long end,
 		    bool may_sleep)
 {
 	struct vtx_vm *vm;
-	unsigned long to;
+	unsigned long to, piece;
 
 	for (; start < end; start = to) {
+		to = end;
 		spin_lock(&mm->lock);
-		if (end - start > PIECE)
-			start = first_backed(mm, start, end);
-		to = end - start > PIECE ? start + PIECE : end;
+		/* Each piece costs something: where nobody may sleep they gain nothing. */
+		if (may_sleep && end - start > MIN_PIECE) {
+			piece = piece_size(mm);
+			if (end - start > piece)
+				start = first_backed(mm, start, end);
+			if (end - start > piece)
+				to = start + piece;
+		}
 		list_for_each_entry(vm, &mm->vms, link) {
 			/* Its release makes busy visible to who takes it next. */
 			spin_lock(&vm->ept_lock);
@@ -350,6 +374,9 @@ out:
 	return level;
 }
 
+/* Those whose free_notifier() is still to come. */
+static atomic_t nr_notifiers = ATOMIC_INIT(0);
+
 static struct mmu_notifier *alloc_notifier(struct mm_struct *unused)
 {
 	struct vtx_mm *mm = kzalloc(sizeof(*mm), GFP_KERNEL_ACCOUNT);
@@ -360,12 +387,15 @@ static struct mmu_notifier *alloc_notifier(struct mm_struct *unused)
 	INIT_LIST_HEAD(&mm->vms);
 	/* Wraps early, where a mistake about that shows in every test. */
 	mm->seq = -8UL;
+	atomic_inc(&nr_notifiers);
 	return &mm->mn;
 }
 
 static void free_notifier(struct mmu_notifier *mn)
 {
 	kfree(container_of(mn, struct vtx_mm, mn));
+	if (atomic_dec_and_test(&nr_notifiers))
+		wake_up_var(&nr_notifiers);
 }
 
 static const struct mmu_notifier_ops ops = {
@@ -414,8 +444,18 @@ void vtx_mm_unfollow(struct vtx_vm *vm)
 	vm->follower = NULL;
 }
 
-/** vtx_mm_exit() - before unload: no notifier callback is left in this module */
+/**
+ * vtx_mm_exit() - before unload: no notifier callback is left in this module
+ *
+ * mmu_notifier_synchronize() waits for a grace period of SRCU, but callbacks that
+ * other CPUs have queued may still be to come. They run with soft interrupts off,
+ * which RCU waits for, so that the last one has also returned.
+ *
+ * Context: may sleep.
+ */
 void vtx_mm_exit(void)
 {
 	mmu_notifier_synchronize();
+	wait_var_event(&nr_notifiers, !atomic_read(&nr_notifiers));
+	synchronize_rcu();
 }
