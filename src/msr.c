@@ -21,13 +21,12 @@
 #include <asm/kvm_para.h>
 #include <asm/mce.h>
 #include <asm/mtrr.h>
-#include <asm/tsc.h>
 
 #include "caps.h"
 #include "cpuid.h"
 #include "cr.h"
 #include "mce.h"
-#include "root.h"
+#include "tsc.h"
 #include "vmx_insn.h"
 #include "vtx.h"
 
@@ -319,8 +318,7 @@ int vtx_msr_alloc(struct vtx_vcpu *vcpu)
 	vcpu->misc_enable = MSR_IA32_MISC_ENABLE_FAST_STRING |
 			    MSR_IA32_MISC_ENABLE_BTS_UNAVAIL |
 			    MSR_IA32_MISC_ENABLE_PEBS_UNAVAIL;
-	/* The TSC starts at 0 with the VM. */
-	vcpu->tsc_offset = READ_ONCE(vcpu->vm->tsc_offset);
+	vtx_tsc_vcpu_init(vcpu);
 	return 0;
 }
 
@@ -376,7 +374,7 @@ int vtx_msr_get(struct vtx_vcpu *vcpu, u32 index, u64 *data, bool from_guest)
 		*data = vcpu->cstar;
 		break;
 	case KIND_TSC:
-		*data = rdtsc() + vtx_root_tsc_lost() + vcpu->tsc_offset;
+		*data = vtx_tsc_read(vcpu);
 		break;
 	case KIND_TSC_ADJUST:
 		*data = vcpu->tsc_adjust;
@@ -467,48 +465,6 @@ bool vtx_apic_base_valid(const struct vtx_vcpu *vcpu, u64 data)
 {
 	return !(data & ~(vtx_cpuid_page_mask(vcpu) | MSR_IA32_APICBASE_BSP |
 			  MSR_IA32_APICBASE_ENABLE));
-}
-
-static void set_tsc_offset(struct vtx_vcpu *vcpu, u64 offset)
-{
-	vcpu->tsc_offset = offset;
-	vmcs_write64(TSC_OFFSET, offset + vtx_root_tsc_lost());
-}
-
-/*
- * A VMM that writes the vCPUs' TSCs one after the other means one and the same
- * time: within a second of the VM's, and 0 (reset), it gets the VM's.
- */
-static u64 vm_tsc_offset(struct vtx_vm *vm, u64 data, u64 offset)
-{
-	u64 shared = READ_ONCE(vm->tsc_offset);
-
-	if (!data || abs((s64)(offset - shared)) < tsc_khz * 1000LL)
-		return shared;
-	WRITE_ONCE(vm->tsc_offset, offset);
-	return offset;
-}
-
-/*
- * SDM vol. 3 "Time-Stamp Counter Adjustment": a guest's write to one shows in
- * the other. The VMM's writes do not: it restores both.
- */
-static void set_tsc(struct vtx_vcpu *vcpu, u64 data, bool from_guest)
-{
-	u64 offset = data - (rdtsc() + vtx_root_tsc_lost());
-
-	if (from_guest)
-		vcpu->tsc_adjust += offset - vcpu->tsc_offset;
-	else
-		offset = vm_tsc_offset(vcpu->vm, data, offset);
-	set_tsc_offset(vcpu, offset);
-}
-
-static void set_tsc_adjust(struct vtx_vcpu *vcpu, u64 data, bool from_guest)
-{
-	if (from_guest)
-		set_tsc_offset(vcpu, vcpu->tsc_offset + data - vcpu->tsc_adjust);
-	vcpu->tsc_adjust = data;
 }
 
 static int set_hw(struct vtx_vcpu *vcpu, const struct guest_msr *m, u64 data)
@@ -611,10 +567,10 @@ int vtx_msr_set(struct vtx_vcpu *vcpu, u32 index, u64 data, bool from_guest)
 		vtx_efer_write(vcpu, vtx_efer_lma(data, vtx_cr0_read()));
 		return 0;
 	case KIND_TSC:
-		set_tsc(vcpu, data, from_guest);
+		vtx_tsc_set(vcpu, data, from_guest);
 		return 0;
 	case KIND_TSC_ADJUST:
-		set_tsc_adjust(vcpu, data, from_guest);
+		vtx_tsc_set_adjust(vcpu, data, from_guest);
 		return 0;
 	case KIND_MISC_ENABLE:
 		vcpu->misc_enable = data;

@@ -16,8 +16,6 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
-#include <asm/tsc.h>
-
 #include "caps.h"
 #include "clock.h"
 #include "debug.h"
@@ -27,8 +25,8 @@
 #include "memslot.h"
 #include "mm.h"
 #include "msr_filter.h"
-#include "root.h"
 #include "tlb_report.h"
+#include "tsc.h"
 #include "vcpu.h"
 #include "vcpu_ioctl.h"
 #include "vtx.h"
@@ -44,7 +42,7 @@ static struct vtx_vm *vm_create(void)
 	mutex_init(&vm->lock);
 	spin_lock_init(&vm->ept_lock);
 	vm->pid = task_tgid_nr(current);
-	vm->tsc_offset = -(rdtsc() + vtx_root_tsc_lost());
+	vtx_tsc_vm_init(vm);
 	vtx_clock_init(vm);
 	r = vtx_memory_init(vm);
 	if (r)

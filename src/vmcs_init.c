@@ -16,12 +16,12 @@
 #include <asm/desc.h>
 #include <asm/msr.h>
 #include <asm/segment.h>
-#include <asm/tsc.h>
 
 #include "caps.h"
 #include "cr.h"
 #include "enter.h"
 #include "root.h"
+#include "tsc.h"
 #include "vmx_insn.h"
 #include "vtx.h"
 
@@ -88,18 +88,6 @@ static void write_host_const(void)
 }
 
 /*
- * CPUs' TSCs may differ; the guest's never goes back. Where Linux has found that
- * they do, it goes on from where it was when the VMCS was last active.
- */
-static void carry_tsc(struct vtx_vcpu *vcpu)
-{
-	u64 behind = vcpu->vmcs.left_at - (rdtsc() + vtx_root_tsc_lost());
-
-	if (vcpu->vmcs.left_at && ((s64)behind > 0 || check_tsc_unstable()))
-		vcpu->tsc_offset += behind;
-}
-
-/*
  * What differs between CPUs and over a suspend; on the CPU where the VMCS has
  * just become active.
  */
@@ -117,7 +105,7 @@ static void write_host_cpu(const struct vtx_vcpu *vcpu)
 	vmcs_writel(HOST_IA32_SYSENTER_ESP, base);
 	rdmsrl(MSR_IA32_SYSENTER_EIP, base);
 	vmcs_writel(HOST_IA32_SYSENTER_EIP, base);
-	vmcs_write64(TSC_OFFSET, vcpu->tsc_offset + vtx_root_tsc_lost());
+	vtx_tsc_load(vcpu);
 }
 
 /* Access rights: type, S, P; SDM vol. 3 "Guest Register State". */
@@ -209,7 +197,7 @@ int vtx_vcpu_make_current(struct vtx_vcpu *vcpu)
 	int r = vtx_vmcs_make_current(&vcpu->vmcs);
 
 	if (r > 0) {
-		carry_tsc(vcpu);
+		vtx_tsc_carry(vcpu);
 		write_host_cpu(vcpu);
 		/* Written when they differ from this: never valid values. */
 		vcpu->vmcs.host_cr3 = ~0UL;
