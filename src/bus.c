@@ -325,7 +325,8 @@ static bool put_in_ring(struct vtx_bus *bus, bool pio, u64 addr, u32 len, u64 va
  * @len:   bytes, at most 8
  * @value: what is written, zero-extended
  *
- * Context: any, with IRQs off in fast handlers; who holds the lock does not wait.
+ * Context: may be called with preemption off; IRQs on, as who holds the lock may look
+ * at all that is registered.
  * Return: true: it is done.
  */
 bool __vtx_bus_write(struct vtx_bus *bus, bool pio, u64 addr, u32 len, u64 value)

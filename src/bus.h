@@ -38,13 +38,16 @@ int vtx_bus_uncoalesce(struct vtx_bus *bus, const struct kvm_coalesced_mmio_zone
 bool vtx_bus_has_port(struct vtx_bus *bus, u16 port);
 bool __vtx_bus_write(struct vtx_bus *bus, bool pio, u64 addr, u32 len, u64 value);
 
-/* Most VMs have nothing there. */
+/* As for most VMs. */
+static inline bool vtx_bus_is_empty(const struct vtx_bus *bus)
+{
+	return likely(!(READ_ONCE(bus->nr_ioeventfds) | READ_ONCE(bus->nr_zones)));
+}
+
 static inline bool vtx_bus_write(struct vtx_bus *bus, bool pio, u64 addr, u32 len,
 				 u64 value)
 {
-	if (likely(!(READ_ONCE(bus->nr_ioeventfds) | READ_ONCE(bus->nr_zones))))
-		return false;
-	return __vtx_bus_write(bus, pio, addr, len, value);
+	return !vtx_bus_is_empty(bus) && __vtx_bus_write(bus, pio, addr, len, value);
 }
 
 #endif /* _VTX_BUS_H */

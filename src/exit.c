@@ -405,7 +405,8 @@ static const struct exit_row rows[] = {
 	/* Slow: nothing but the PDPTEs, which every entry from there loads. */
 	[EXIT_REASON_CR_ACCESS] = { .fast = vtx_exit_cr, .slow = handle_nothing_slow },
 	[EXIT_REASON_DR_ACCESS] = { .fast = vtx_exit_dr },
-	[EXIT_REASON_IO_INSTRUCTION] = { .fast = vtx_pio_exit, .slow = vtx_pio_exit_string },
+	[EXIT_REASON_IO_INSTRUCTION] = { .fast = vtx_pio_exit, .atomic = vtx_pio_exit_atomic,
+					 .slow = vtx_pio_exit_string },
 	[EXIT_REASON_MSR_READ] = { .fast = vtx_exit_rdmsr },
 	[EXIT_REASON_MSR_WRITE] = { .fast = vtx_exit_wrmsr },
 	[EXIT_REASON_INVALID_STATE] = NEVER,	/* has bit 31 set */

@@ -51,7 +51,7 @@ static __always_inline int to_user(struct vtx_vcpu *vcpu, u64 qual, u32 count)
  * vtx_pio_exit() - IN, OUT; the string forms are left to the slow handler
  * @vcpu: the vCPU; VMCS current since the exit
  *
- * Return: VTX_TO_USER or VTX_SLOW; VTX_AROUND: an ioeventfd took it.
+ * Return: VTX_TO_USER or VTX_SLOW; VTX_ATOMIC: something is on the bus.
  */
 int vtx_pio_exit(struct vtx_vcpu *vcpu)
 {
@@ -69,14 +69,34 @@ int vtx_pio_exit(struct vtx_vcpu *vcpu)
 	pio->size = QUAL_SIZE(qual);
 	pio->in = qual & QUAL_IN;
 	if (!pio->in) {
-		u32 value = (u32)vcpu->regs[VTX_RAX] & (u32)(~0U >> (32 - 8 * pio->size));
-
-		if (vtx_bus_write(&vcpu->vm->bus, true, QUAL_PORT(qual), pio->size, value)) {
-			vtx_retire(vcpu, pio->next_rip);
-			/* Who was woken may want this CPU, and sends no IPI to it. */
-			return VTX_AROUND;
-		}
 		*(u32 *)vcpu->pio_data = vcpu->regs[VTX_RAX];
+		if (!vtx_bus_is_empty(&vcpu->vm->bus)) {
+			vcpu->exit.qual = qual;
+			return VTX_ATOMIC;
+		}
+	}
+	vcpu->pending = VTX_IO_PIO;
+	return to_user(vcpu, qual, 1);
+}
+
+/**
+ * vtx_pio_exit_atomic() - OUT, where the bus may have it
+ * @vcpu: the vCPU; after vtx_pio_exit()
+ *
+ * The VMM's threads hold the lock of the bus as long as they have registered much.
+ *
+ * Context: preemption off, IRQs on, VMCS current since the exit.
+ * Return: VTX_RESUME: the bus took it; VTX_TO_USER.
+ */
+int vtx_pio_exit_atomic(struct vtx_vcpu *vcpu)
+{
+	struct vtx_pio *pio = &vcpu->pio;
+	u64 qual = vcpu->exit.qual;
+	u32 value = (u32)vcpu->regs[VTX_RAX] & (u32)(~0U >> (32 - 8 * pio->size));
+
+	if (vtx_bus_write(&vcpu->vm->bus, true, QUAL_PORT(qual), pio->size, value)) {
+		vtx_retire(vcpu, pio->next_rip);
+		return VTX_RESUME;
 	}
 	vcpu->pending = VTX_IO_PIO;
 	return to_user(vcpu, qual, 1);

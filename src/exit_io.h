@@ -5,6 +5,7 @@
 struct vtx_vcpu;
 
 int vtx_pio_exit(struct vtx_vcpu *vcpu);
+int vtx_pio_exit_atomic(struct vtx_vcpu *vcpu);
 int vtx_pio_exit_string(struct vtx_vcpu *vcpu);
 int vtx_pio_complete(struct vtx_vcpu *vcpu);
 

@@ -357,6 +357,9 @@ TEST_F(tlb, report_errors)
 		EXPECT_ERRNO(EINVAL, ioctl(fd, VTX_GET_INFO, &r));
 		r = (struct vtx_report){ .size = 8, .pad = 1, .addr = (uintptr_t)&r };
 		EXPECT_ERRNO(EINVAL, ioctl(fd, VTX_GET_TLB_STATS, &r));
+		/* Not four gigabytes to be cleared in one go. */
+		r = (struct vtx_report){ .size = -1, .addr = (uintptr_t)&r };
+		EXPECT_ERRNO(E2BIG, ioctl(fd, VTX_GET_INFO, &r));
 		EXPECT_ERRNO(ENOTTY, ioctl(fd, _IOWR('V', 0xe2, struct vtx_report), &r));
 	}
 }

@@ -25,7 +25,8 @@
  * @pad: must be 0
  * @addr: user address of a struct vtx_info or struct vtx_tlb_stats
  *
- * Errors: EINVAL if @pad is not 0 or @size is 0, EFAULT if @addr is bad.
+ * Errors: EINVAL if @pad is not 0 or @size is 0, E2BIG if @size is more than a page,
+ * EFAULT if @addr is bad.
  */
 struct vtx_report {
 	__u32 size;
