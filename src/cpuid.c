@@ -305,7 +305,48 @@ static u64 cr4_allowed(const struct vtx_vcpu *vcpu)
 	return vtx_cr4_host_supported() & ~deny;
 }
 
-/* The padding of an entry is the VMM's. */
+/* XSAVE area for the components in XCR0: SDM vol. 2 "CPUID", leaf 0DH, EBX. */
+static u32 xsave_size(const struct vtx_vcpu *vcpu)
+{
+	u32 i, size = 576;
+
+	for (i = 2; i < 8; i++) {
+		const struct kvm_cpuid_entry2 *e =
+			vcpu->xcr0 & BIT(i) ? find(vcpu, 0xd, i) : NULL;
+
+		if (e)
+			size = max(size, e->ebx + e->eax);
+	}
+	return size;
+}
+
+/**
+ * vtx_cpuid_now() - two bits and a size follow the guest's registers
+ * @vcpu: the vCPU
+ * @e:    an entry of its table, made what it is now
+ */
+void vtx_cpuid_now(const struct vtx_vcpu *vcpu, struct kvm_cpuid_entry2 *e)
+{
+	if (e->function == 1) {
+		e->ecx &= ~F(OSXSAVE);
+		if (vcpu->osxsave)
+			e->ecx |= F(OSXSAVE);
+		if (!(vcpu->apic_base & MSR_IA32_APICBASE_ENABLE))
+			e->edx &= ~F(APIC);
+	} else if (e->function == 0xd && e->index == 0 && e->eax) {
+		e->ebx = xsave_size(vcpu);
+	}
+}
+
+/* The padding of an entry is the VMM's, what follows registers is theirs. */
+static bool same_entry(const struct vtx_vcpu *vcpu, struct kvm_cpuid_entry2 a,
+		       struct kvm_cpuid_entry2 b)
+{
+	vtx_cpuid_now(vcpu, &a);
+	vtx_cpuid_now(vcpu, &b);
+	return !memcmp(&a, &b, offsetof(struct kvm_cpuid_entry2, padding));
+}
+
 static bool same_cpuid(const struct vtx_vcpu *vcpu,
 		       const struct kvm_cpuid_entry2 *entries, unsigned int n)
 {
@@ -314,8 +355,7 @@ static bool same_cpuid(const struct vtx_vcpu *vcpu,
 	if (n != vcpu->nr_cpuid)
 		return false;
 	for (i = 0; i < n; i++)
-		if (memcmp(&entries[i], &vcpu->cpuid[i],
-			   offsetof(struct kvm_cpuid_entry2, padding)))
+		if (!same_entry(vcpu, entries[i], vcpu->cpuid[i]))
 			return false;
 	return true;
 }
@@ -381,35 +421,19 @@ u64 vtx_cpuid_page_mask(const struct vtx_vcpu *vcpu)
 	return ((1ULL << min_t(u8, bits, 52)) - 1) & PAGE_MASK;
 }
 
-/* XSAVE area for the components in XCR0: SDM vol. 2 "CPUID", leaf 0DH, EBX. */
-static u32 xsave_size(const struct vtx_vcpu *vcpu)
+static __always_inline void answer(u64 *r, const struct kvm_cpuid_entry2 *e)
 {
-	u32 i, size = 576;
-
-	for (i = 2; i < 8; i++) {
-		const struct kvm_cpuid_entry2 *e =
-			vcpu->xcr0 & BIT(i) ? find(vcpu, 0xd, i) : NULL;
-
-		if (e)
-			size = max(size, e->ebx + e->eax);
-	}
-	return size;
+	r[VTX_RAX] = e->eax;
+	r[VTX_RBX] = e->ebx;
+	r[VTX_RCX] = e->ecx;
+	r[VTX_RDX] = e->edx;
 }
 
-/* Two bits and a size that follow the guest's registers. */
-static void adjust(struct vtx_vcpu *vcpu, u32 function, u32 index)
+static noinline void answer_now(u64 *r, const struct vtx_vcpu *vcpu,
+				struct kvm_cpuid_entry2 e)
 {
-	u64 *r = vcpu->regs;
-
-	if (function == 1) {
-		r[VTX_RCX] &= ~F(OSXSAVE);
-		if (vcpu->osxsave)
-			r[VTX_RCX] |= F(OSXSAVE);
-		if (!(vcpu->apic_base & MSR_IA32_APICBASE_ENABLE))
-			r[VTX_RDX] &= ~F(APIC);
-	} else if (function == 0xd && index == 0 && r[VTX_RAX]) {
-		r[VTX_RBX] = xsave_size(vcpu);
-	}
+	vtx_cpuid_now(vcpu, &e);
+	answer(r, &e);
 }
 
 /**
@@ -427,15 +451,11 @@ int vtx_exit_cpuid(struct vtx_vcpu *vcpu)
 	/* Guests ask for the same leaf over and over. */
 	if (unlikely(!e || !matches(e, function, index)))
 		vcpu->cpuid_last = e = find_or_last(vcpu, function, index);
-	if (likely(e)) {
-		r[VTX_RAX] = e->eax;
-		r[VTX_RBX] = e->ebx;
-		r[VTX_RCX] = e->ecx;
-		r[VTX_RDX] = e->edx;
-		if (function == 1 || function == 0xd)
-			adjust(vcpu, function, index);
-	} else {
+	if (unlikely(!e))
 		r[VTX_RAX] = r[VTX_RBX] = r[VTX_RCX] = r[VTX_RDX] = 0;
-	}
+	else if (function == 1 || function == 0xd)
+		answer_now(r, vcpu, *e);
+	else
+		answer(r, e);
 	return vtx_skip_insn(vcpu);
 }

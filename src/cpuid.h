@@ -10,6 +10,7 @@ struct vtx_vcpu;
 int vtx_cpuid_supported(struct kvm_cpuid_entry2 *entries, unsigned int max);
 int vtx_cpuid_set(struct vtx_vcpu *vcpu, const struct kvm_cpuid_entry2 *entries,
 		  unsigned int n);
+void vtx_cpuid_now(const struct vtx_vcpu *vcpu, struct kvm_cpuid_entry2 *e);
 u64 vtx_cpuid_xcr0(const struct vtx_vcpu *vcpu);
 u64 vtx_cpuid_page_mask(const struct vtx_vcpu *vcpu);
 int vtx_exit_cpuid(struct vtx_vcpu *vcpu);

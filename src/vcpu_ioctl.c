@@ -85,16 +85,21 @@ static int ioctl_set_cpuid2(struct vtx_vcpu *vcpu, struct kvm_cpuid2 __user *use
 static int ioctl_get_cpuid2(struct vtx_vcpu *vcpu, struct kvm_cpuid2 __user *user)
 {
 	struct kvm_cpuid2 head;
+	unsigned int i;
 
 	if (copy_from_user(&head, user, sizeof(head)))
 		return -EFAULT;
 	if (head.nent < vcpu->nr_cpuid)
 		return -E2BIG;
 	head.nent = vcpu->nr_cpuid;
-	if (copy_to_user(user->entries, vcpu->cpuid, head.nent * sizeof(*vcpu->cpuid)) ||
-	    copy_to_user(user, &head, sizeof(head)))
-		return -EFAULT;
-	return 0;
+	for (i = 0; i < head.nent; i++) {
+		struct kvm_cpuid_entry2 now = vcpu->cpuid[i];
+
+		vtx_cpuid_now(vcpu, &now);
+		if (copy_to_user(&user->entries[i], &now, sizeof(now)))
+			return -EFAULT;
+	}
+	return copy_to_user(user, &head, sizeof(head)) ? -EFAULT : 0;
 }
 
 /* Without an interrupt controller in the kernel a vCPU is always runnable. */

@@ -146,6 +146,25 @@ TEST_F(vm, cpuid_osxsave_follows_cr4)
 }
 
 /* Leaves with subleaves are found by both. */
+/* What follows registers is not the VMM's to set, nor a reason to refuse its table. */
+TEST_F(vm, cpuid_of_the_vmm_follows_registers)
+{
+	struct kvm_cpuid2 *c = supported_cpuid(&self->m), *got = new_cpuid(c->nent);
+	struct kvm_cpuid_entry2 *e = find_cpuid(c, 1, 0);
+
+	e->ecx |= 1 << 27;
+	ASSERT_EQ(0, ioctl(self->m.cpu, KVM_SET_CPUID2, c));
+	ASSERT_EQ(0, ioctl(self->m.cpu, KVM_GET_CPUID2, got));
+	EXPECT_EQ(0, find_cpuid(got, 1, 0)->ecx & 1 << 27);
+	vm_start(&self->m, MODE_LONG, hlt64);
+	ASSERT_EXIT(KVM_EXIT_HLT, &self->m);
+	EXPECT_EQ(0, ioctl(self->m.cpu, KVM_SET_CPUID2, c));
+	e->ecx &= ~(1 << 27);
+	EXPECT_EQ(0, ioctl(self->m.cpu, KVM_SET_CPUID2, c));
+	e->ecx ^= 1 << 19;
+	EXPECT_ERRNO(EINVAL, ioctl(self->m.cpu, KVM_SET_CPUID2, c));
+}
+
 TEST_F(vm, cpuid_subleaf_is_matched_where_significant)
 {
 	struct kvm_cpuid2 *c = new_cpuid(3);
