@@ -165,7 +165,8 @@ static noinline int segment_fault(struct vtx_mmio *e, unsigned int seg)
 	return -EFAULT;
 }
 
-static __always_inline int linear(struct vtx_mmio *e, unsigned int seg, u64 offset, bool write, gva_t *gva)
+static __always_inline int linear(struct vtx_mmio *e, unsigned int seg, u64 offset,
+				  bool write, gva_t *gva)
 {
 	bool ok = vtx_linear(e->vcpu, &e->w, seg, offset, e->code.insn.mem_size, write, gva);
 
