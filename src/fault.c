@@ -43,10 +43,6 @@ struct found {
 	struct page *page[AROUND];
 };
 
-/* What map_found() adds to enum vtx_fault: */
-#define RACED	4	/* look again, signals first */
-#define SMALL	5	/* small pages are there: not as a large one */
-
 struct vtx_fault_counters vtx_fault_count;
 
 /* CVE-2018-12207: code in large pages can hang such a CPU. */
@@ -198,7 +194,7 @@ static bool is_stale(struct vtx_vm *vm, const struct vtx_place *p, const struct 
 	return p->gen != vm->map_gen || vtx_mm_retry(vm, p->seq, first, end);
 }
 
-/* Return: as vtx_fault_fast(), RACED, or SMALL. */
+/* Return: as vtx_fault_fast(), VTX_FAULT_RACED, or VTX_FAULT_SMALL. */
 static int map_found(struct vtx_vcpu *vcpu, const struct vtx_place *p, const struct found *f)
 {
 	struct vtx_vm *vm = vcpu->vm;
@@ -209,7 +205,7 @@ static int map_found(struct vtx_vcpu *vcpu, const struct vtx_place *p, const str
 		r = -EIO;
 	} else if (is_stale(vm, p, f)) {
 		atomic64_inc(&vtx_fault_count.raced);
-		r = RACED;
+		r = VTX_FAULT_RACED;
 	} else {
 		switch (replace_one(vcpu, p, f)) {
 		case VTX_EPT_MAPPED:
@@ -221,7 +217,7 @@ static int map_found(struct vtx_vcpu *vcpu, const struct vtx_place *p, const str
 			r = VTX_FAULT_SLEEP;
 			break;
 		case VTX_EPT_NO_LARGE:
-			r = SMALL;
+			r = VTX_FAULT_SMALL;
 			break;
 		case VTX_EPT_FLUSH:	/* replace_one() has seen to it */
 			break;
@@ -254,13 +250,13 @@ static int map_level(struct vtx_vcpu *vcpu, const struct vtx_place *p, u64 acces
 	return r;
 }
 
-/* Return: as vtx_fault_fast(), or RACED. */
+/* Return: as vtx_fault_fast(), or VTX_FAULT_RACED. */
 static int map_present(struct vtx_vcpu *vcpu, const struct vtx_place *p, u64 access)
 {
 	unsigned int level = large_fits(p, access) ? vtx_mm_level(vcpu->vm->mm, p->hva) : 1;
 	int r = map_level(vcpu, p, access, level);
 
-	return r == SMALL ? map_level(vcpu, p, access, 1) : r;
+	return r == VTX_FAULT_SMALL ? map_level(vcpu, p, access, 1) : r;
 }
 
 /**
@@ -284,7 +280,7 @@ int vtx_fault_fast(struct vtx_vcpu *vcpu, gpa_t gpa, u64 access)
 	if (p.leaving)
 		return VTX_FAULT_SLEEP;
 	r = map_present(vcpu, &p, access);
-	return r == RACED ? VTX_FAULT_SLEEP : r;
+	return r == VTX_FAULT_RACED ? VTX_FAULT_SLEEP : r;
 }
 
 /* Makes the process have the page. */
@@ -336,7 +332,7 @@ int vtx_fault_slow(struct vtx_vcpu *vcpu, gpa_t gpa, u64 access)
 			return VTX_FAULT_MMIO;
 		if ((access & VTX_EPT_W) && p.read_only)
 			return VTX_FAULT_ROM;
-		r = p.leaving ? RACED : map_present(vcpu, &p, access);
+		r = p.leaving ? VTX_FAULT_RACED : map_present(vcpu, &p, access);
 		if (r == VTX_FAULT_SLEEP)
 			r = map_absent(vcpu, &p, access);
 	} while (r == VTX_FAULT_SLEEP);
@@ -346,7 +342,7 @@ int vtx_fault_slow(struct vtx_vcpu *vcpu, gpa_t gpa, u64 access)
 		return VTX_FAULT_MAPPED;
 	}
 	/* The guest comes again, signals first. */
-	return r == RACED ? VTX_FAULT_MAPPED : r;
+	return r == VTX_FAULT_RACED ? VTX_FAULT_MAPPED : r;
 }
 
 /**

@@ -10,12 +10,15 @@ struct seq_file;
 struct vtx_vcpu;
 struct vtx_vm;
 
-/* What vtx_fault() found where the guest wanted to go. */
+/* What was found where the guest wanted to go. */
 enum vtx_fault {
 	VTX_FAULT_MAPPED = 1,	/* the guest can retry */
-	VTX_FAULT_MMIO = 2,	/* no memory there */
-	VTX_FAULT_ROM = 3,	/* a write to memory that is read-only */
-	VTX_FAULT_SLEEP = 4,	/* not without sleeping: vtx_fault_slow() */
+	VTX_FAULT_MMIO,		/* no memory there */
+	VTX_FAULT_ROM,		/* a write to memory that is read-only */
+	VTX_FAULT_SLEEP,	/* not without sleeping: vtx_fault_slow() */
+	/* In fault.c only: */
+	VTX_FAULT_RACED,	/* look again, signals first */
+	VTX_FAULT_SMALL,	/* small pages are there: not as a large one */
 };
 
 /**

@@ -412,6 +412,55 @@ TEST_F(mmu, slot_deleted_and_made_anew)
 	});
 }
 
+struct counter {
+	struct vm *m;
+	volatile bool stop;
+	bool failed;
+};
+
+/* What is written where no slot is goes nowhere. */
+static void *run_counter(void *arg)
+{
+	struct counter *c = arg;
+
+	while (!c->stop && !c->failed)
+		c->failed = vm_run(c->m) || c->m->run->exit_reason != KVM_EXIT_MMIO;
+	return NULL;
+}
+
+/*
+ * A slot so large that the vCPU comes to its first page again and again while the rest
+ * of it is looked through: that page does not come back.
+ */
+TEST_F(mmu, slot_gives_no_page_while_it_goes)
+{
+	const uint64_t at = 2UL << 30, size = 256UL << 30;
+	volatile uint64_t *word = (void *)map_at(NULL, size, MAP_NORESERVE, -1);
+	struct counter c = { .m = &self->m };
+	struct kvm_regs regs = { .rip = CODE, .rflags = 0x202, .rbx = at };
+	pthread_t thread;
+
+	madvise((void *)word, size, MADV_NOHUGEPAGE);
+	vm_start(&self->m, MODE_LONG, count);
+	vm_set_regs(&self->m, &regs);
+	ASSERT_EQ(0, pthread_create(&thread, NULL, run_counter, &c));
+	for (int i = 0; i < 20; i++) {
+		uint64_t before = *word;
+
+		ASSERT_EQ(0, vm_set_slot(&self->m, 2, at, size, (void *)word));
+		for (int ms = 0; *word == before && ms < 1000; ms++)
+			usleep(1000);
+		EXPECT_LT(before, *word);
+		ASSERT_EQ(0, vm_set_slot(&self->m, 2, 0, 0, NULL));
+		before = *word;
+		usleep(2000);
+		ASSERT_EQ(before, *word);
+	}
+	c.stop = true;
+	pthread_join(thread, NULL);
+	EXPECT_FALSE(c.failed);
+}
+
 TEST_F(mmu, slot_moved_there_and_back)
 {
 	uint8_t *half = self->mem + SIZE / 2, *other = map_aligned(SIZE / 2);

@@ -57,6 +57,12 @@ END touch_all
 	hlt
 .endm
 
+/* Counts in the word at rbx, for ever. */
+GUEST count, 64
+1:	incq (%rbx)
+	jmp 1b
+END count
+
 /*
  * Reads all pages again and again until the word at rsi is not 0: each begins
  * with r10 + r8 * its number, or with r11. If bit 0 of r14 is set, the word at
