@@ -95,6 +95,17 @@ u64 vtx_root_tsc_lost(void)
 }
 
 /**
+ * vtx_root_tsc() - the host's TSC, less what suspends took from it
+ *
+ * Context: any.
+ * Return: ticks.
+ */
+u64 vtx_root_tsc(void)
+{
+	return rdtsc() + tsc_lost;
+}
+
+/**
  * vtx_root_invvpid() - execute INVVPID on this CPU
  * @type: VMX_VPID_EXTENT_*; the caller has checked that it is supported
  * @vpid: the tag, not 0 unless @type is all-context

@@ -33,6 +33,7 @@ void vtx_root_exit(void);
 
 bool vtx_root_cpu_on(int cpu);
 bool vtx_root_stopped(void);
+u64 vtx_root_tsc(void);
 u64 vtx_root_tsc_lost(void);
 int vtx_root_invvpid(unsigned long type, u16 vpid, u64 gla);
 int vtx_root_invept(unsigned long type, u64 eptp);

@@ -10,18 +10,11 @@
 
 #include <linux/math.h>
 
-#include <asm/msr.h>
 #include <asm/tsc.h>
 
 #include "root.h"
 #include "vmx_insn.h"
 #include "vtx.h"
-
-/* The host's, less what suspends took from it. */
-static u64 host_tsc(void)
-{
-	return rdtsc() + vtx_root_tsc_lost();
-}
 
 /**
  * vtx_tsc_vm_init() - the TSC starts at 0 with the VM
@@ -29,7 +22,7 @@ static u64 host_tsc(void)
  */
 void vtx_tsc_vm_init(struct vtx_vm *vm)
 {
-	vm->tsc_offset = -host_tsc();
+	vm->tsc_offset = -vtx_root_tsc();
 }
 
 /**
@@ -59,7 +52,7 @@ void vtx_tsc_load(const struct vtx_vcpu *vcpu)
  */
 void vtx_tsc_carry(struct vtx_vcpu *vcpu)
 {
-	u64 behind = vcpu->vmcs.left_at - host_tsc();
+	u64 behind = vcpu->vmcs.left_at - vtx_root_tsc();
 
 	if (vcpu->vmcs.left_at && ((s64)behind > 0 || check_tsc_unstable()))
 		vcpu->tsc_offset += behind;
@@ -73,7 +66,7 @@ void vtx_tsc_carry(struct vtx_vcpu *vcpu)
  */
 u64 vtx_tsc_read(const struct vtx_vcpu *vcpu)
 {
-	return host_tsc() + vcpu->tsc_offset;
+	return vtx_root_tsc() + vcpu->tsc_offset;
 }
 
 static void set_offset(struct vtx_vcpu *vcpu, u64 offset)
@@ -107,7 +100,7 @@ static u64 vm_offset(struct vtx_vm *vm, u64 data, u64 offset)
  */
 void vtx_tsc_set(struct vtx_vcpu *vcpu, u64 data, bool from_guest)
 {
-	u64 offset = data - host_tsc();
+	u64 offset = data - vtx_root_tsc();
 
 	if (from_guest)
 		vcpu->tsc_adjust += offset - vcpu->tsc_offset;

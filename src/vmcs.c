@@ -14,7 +14,6 @@
 #include <linux/percpu.h>
 #include <linux/smp.h>
 
-#include <asm/msr.h>
 #include <asm/nospec-branch.h>
 
 #include "caps.h"
@@ -81,7 +80,7 @@ static void clear_here(struct vtx_vmcs *vmcs)
 	WARN_ON_ONCE(vmclear(vmcs->phys));
 	list_del_init(&vmcs->link);
 	vmcs->launched = false;
-	vmcs->left_at = rdtsc() + vtx_root_tsc_lost();
+	vmcs->left_at = vtx_root_tsc();
 	/* Pairs with the acquire in clear(): whoever sees -1 may load it. */
 	smp_store_release(&vmcs->cpu, -1);
 }
