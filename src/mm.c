@@ -118,38 +118,30 @@ static bool do_range(struct vtx_vm *vm, unsigned long start, unsigned long end,
 	return r;
 }
 
-/* mm->lock held. The same memory may be in every slot of every VM. */
-static unsigned long piece_size(struct vtx_mm *mm)
+/*
+ * mm->lock held. Moves *@start on to where a slot has memory of the process. Return:
+ * how far to go from there: the same memory may be in every slot of every VM.
+ */
+static unsigned long next_piece(struct vtx_mm *mm, unsigned long *start, unsigned long end)
 {
-	struct vtx_vm *vm;
-	unsigned long slots = 1;
-
-	list_for_each_entry(vm, &mm->vms, link) {
-		spin_lock(&vm->ept_lock);
-		slots += vm->memmap->n;
-		spin_unlock(&vm->ept_lock);
-	}
-	return max(PIECE / slots, MIN_PIECE);
-}
-
-/* mm->lock held. The first address from @at on that a slot has. */
-static unsigned long first_backed(struct vtx_mm *mm, unsigned long at, unsigned long end)
-{
-	unsigned long first = end;
+	unsigned long first = end, slots = 1, piece;
 	struct vtx_vm *vm;
 	unsigned int i;
 
 	list_for_each_entry(vm, &mm->vms, link) {
 		spin_lock(&vm->ept_lock);
+		slots += vm->memmap->n;
 		for (i = 0; i < vm->memmap->n; i++) {
 			const struct vtx_memslot *s = &vm->memmap->slot[i];
 
-			if (s->hva + (s->npages << PAGE_SHIFT) > at)
-				first = min(first, max(at, s->hva));
+			if (s->hva + (s->npages << PAGE_SHIFT) > *start)
+				first = min(first, max(*start, s->hva));
 		}
 		spin_unlock(&vm->ept_lock);
 	}
-	return first;
+	*start = first;
+	piece = max(PIECE / slots, MIN_PIECE);
+	return end - first > piece ? first + piece : end;
 }
 
 /*
@@ -161,19 +153,14 @@ static void zap_all(struct vtx_mm *mm, unsigned long start, unsigned long end,
 		    bool may_sleep)
 {
 	struct vtx_vm *vm;
-	unsigned long to, piece;
+	unsigned long to;
 
 	for (; start < end; start = to) {
 		to = end;
 		spin_lock(&mm->lock);
-		/* Each piece costs something: where nobody may sleep they gain nothing. */
-		if (may_sleep && end - start > MIN_PIECE) {
-			piece = piece_size(mm);
-			if (end - start > piece)
-				start = first_backed(mm, start, end);
-			if (end - start > piece)
-				to = start + piece;
-		}
+		/* Where nobody may sleep pieces gain nothing, and each costs something. */
+		if (may_sleep && end - start > MIN_PIECE)
+			to = next_piece(mm, &start, end);
 		list_for_each_entry(vm, &mm->vms, link) {
 			/* Its release makes busy visible to who takes it next. */
 			spin_lock(&vm->ept_lock);
