@@ -69,30 +69,13 @@ static void log_write(struct vtx_vm *vm, const struct vtx_place *p)
 }
 
 /*
- * One load from the guest's memory as the kernel maps it. Return: false for an
+ * One load from the guest's memory as the kernel maps it; on to @broken for an
  * uncorrected error there, which would end the host if it came to a plain load.
  */
-static __always_inline bool load64(const void *from, u64 *value)
-{
-	asm_goto_output("1: mov %[from], %[value]\n\t"
-			_ASM_EXTABLE_TYPE(1b, %l[broken], EX_TYPE_DEFAULT_MCE_SAFE)
-			: [value] "=r" (*value) : [from] "m" (*(const u64 *)from)
-			: : broken);
-	return true;
-broken:
-	return false;
-}
-
-static __always_inline bool load32(const void *from, u32 *value)
-{
-	asm_goto_output("1: mov %[from], %[value]\n\t"
-			_ASM_EXTABLE_TYPE(1b, %l[broken], EX_TYPE_DEFAULT_MCE_SAFE)
-			: [value] "=r" (*value) : [from] "m" (*(const u32 *)from)
-			: : broken);
-	return true;
-broken:
-	return false;
-}
+#define LOAD_OR(broken, value, from)						\
+	asm_goto_output("1: mov %[src], %[dst]\n\t"				\
+			_ASM_EXTABLE_TYPE(1b, %l[broken], EX_TYPE_DEFAULT_MCE_SAFE) \
+			: [dst] "=r" (value) : [src] "m" (*(from)) : : broken)
 
 /*
  * The guest changes its page tables while they are read: an entry, 4 or 8 bytes,
@@ -102,12 +85,16 @@ static bool read_once(void *buf, const void *from, unsigned int len)
 {
 	switch (len) {
 	case 8:
-		return load64(from, buf);
+		LOAD_OR(broken, *(u64 *)buf, (const u64 *)from);
+		return true;
 	case 4:
-		return load32(from, buf);
+		LOAD_OR(broken, *(u32 *)buf, (const u32 *)from);
+		return true;
 	default:
 		return !copy_mc_to_kernel(buf, from, len);
 	}
+broken:
+	return false;
 }
 
 /* The same of the process's memory. */
@@ -211,27 +198,30 @@ void vtx_trail_end(struct vtx_vm *vm, struct vtx_trail *t, gpa_t gpa)
 	spin_unlock(&vm->ept_lock);
 }
 
-static __always_inline bool is_entry(const void *at, unsigned int size, u64 value)
-{
-	u64 now64;
-	u32 now32;
-
-	if (likely(size == 8))
-		return load64(at, &now64) && now64 == value;
-	return load32(at, &now32) && now32 == value;
-}
-
 /* ept_lock held. */
 static bool is_still_there(struct vtx_vm *vm, const struct vtx_trail *t)
 {
 	unsigned int i;
+	u64 now;
+	u32 half;
 
 	if (t->gen != vtx_tlb_ept_gen(&vm->tlb))
 		return false;
-	for (i = 0; i < t->n; i++)
-		if (!is_entry(t->step[i].at, t->size, t->step[i].value))
+	for (i = 0; i < t->n; i++) {
+		const void *at = t->step[i].at;
+
+		if (likely(t->size == 8)) {
+			LOAD_OR(broken, now, (const u64 *)at);
+		} else {
+			LOAD_OR(broken, half, (const u32 *)at);
+			now = half;
+		}
+		if (now != t->step[i].value)
 			return false;
+	}
 	return true;
+broken:
+	return false;
 }
 
 /*
@@ -244,14 +234,16 @@ static bool has_bytes(const void *page, unsigned int offset, const void *bytes,
 	unsigned int at = min_t(unsigned int, offset, PAGE_SIZE - 8);
 	u64 now, then, differ;
 
-	if (!load64(page + at, &now))
-		return false;
+	LOAD_OR(broken, now, (const u64 *)(page + at));
 	memcpy(&then, bytes, 8);
 	differ = (now >> 8 * (offset - at)) ^ then;
 	if (likely(len <= 8))
 		return !(differ << (64 - 8 * len));
+	LOAD_OR(broken, now, (const u64 *)(page + offset + len - 8));
 	memcpy(&then, bytes + len - 8, 8);
-	return !differ && load64(page + offset + len - 8, &now) && now == then;
+	return !differ && now == then;
+broken:
+	return false;
 }
 
 /**
