@@ -400,7 +400,6 @@ int vtx_cpuid_set(struct vtx_vcpu *vcpu, const struct kvm_cpuid_entry2 *entries,
 u64 vtx_cpuid_xcr0(const struct vtx_vcpu *vcpu)
 {
 	const struct kvm_cpuid_entry2 *e = find(vcpu, 0xd, 0);
-
 	u64 offered = e ? e->eax | (u64)e->edx << 32 : 0;
 
 	return (offered & vtx_fpu_xcr0_supported()) | XFEATURE_MASK_FP;

@@ -266,7 +266,19 @@ static bool is_in_segment(const struct vtx_gwalk *w, unsigned int seg, u32 offse
 	return last <= limit;
 }
 
-/* vtx_linear() with a base. */
+/**
+ * __vtx_linear() - vtx_linear() where a segment has a base
+ * @vcpu:   the vCPU
+ * @w:      from vtx_gwalk_init()
+ * @seg:    enum vtx_seg
+ * @offset: effective address
+ * @len:    bytes of the access
+ * @write:  it is a write
+ * @gva:    result
+ *
+ * Context: may sleep unless the VMCS is current.
+ * Return: as vtx_linear(), which looks whether @gva is canonical.
+ */
 bool __vtx_linear(struct vtx_vcpu *vcpu, const struct vtx_gwalk *w, unsigned int seg,
 		  u64 offset, unsigned int len, bool write, gva_t *gva)
 {
@@ -414,6 +426,7 @@ int vtx_gva_read(struct vtx_vcpu *vcpu, const struct vtx_gwalk *w, gva_t gva,
 	return gva_copy(vcpu, w, gva, buf, len, 0);
 }
 
+/* No call of memcmp(), for which guests without PAE paging would pay, too. */
 static bool same_pdptes(const u64 *a, const u64 *b)
 {
 	return !((a[0] ^ b[0]) | (a[1] ^ b[1]) | (a[2] ^ b[2]) | (a[3] ^ b[3]));

@@ -76,7 +76,8 @@ struct translation {
  * @vcpu:	the vCPU
  * @w:		its paging state
  * @code:	its bytes, and what they are
- * @gva:	where its operand is, if it has one only
+ * @gva:	where its operand is, if it has one only: on the stack this and the
+ *		next would cost a stack protector at each access
  * @value:	what that held
  * @part:	the operand that is being accessed; the second one has no length if
  *		there is no page boundary within
@@ -115,6 +116,15 @@ struct vtx_mmio {
 	struct piece read[MAX_PIECES];
 	struct piece write[MAX_PIECES];
 };
+
+/* linear() takes the one for the other. */
+#define SAME_SEGMENT(seg)	static_assert((int)VTX_INSN_##seg == (int)VTX_SEG_##seg)
+SAME_SEGMENT(ES);
+SAME_SEGMENT(CS);
+SAME_SEGMENT(SS);
+SAME_SEGMENT(DS);
+SAME_SEGMENT(FS);
+SAME_SEGMENT(GS);
 
 /* Besides 0, -EFAULT (exception queued) and -ENXIO (can't be done). */
 #define ASK_USER	1

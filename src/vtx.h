@@ -122,7 +122,7 @@ struct vtx_vm {
 /**
  * struct vtx_exit - the last VM exit
  * @reason:	exit reason with its high bits
- * @qual:	exit qualification [for slow handlers of EPT violations, INS, OUTS]
+ * @qual:	exit qualification [EPT violations; slow handlers of INS, OUTS; atomic of OUT]
  * @gpa:	guest-physical address [EPT violations]
  * @gla:	guest-linear address [slow handlers of EPT violations]
  * @insn_len:	length of the instruction [slow handlers of INS, OUTS]
