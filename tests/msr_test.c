@@ -11,27 +11,6 @@
 
 VM_FIXTURE
 
-struct one_msr {
-	struct kvm_msrs head;
-	struct kvm_msr_entry entry;
-};
-
-static bool host_get(struct vm *m, uint32_t index, uint64_t *value)
-{
-	struct one_msr msr = { .head.nmsrs = 1, .entry.index = index };
-	bool ok = ioctl(m->cpu, KVM_GET_MSRS, &msr) == 1;
-
-	*value = msr.entry.data;
-	return ok;
-}
-
-static bool host_set(struct vm *m, uint32_t index, uint64_t value)
-{
-	struct one_msr msr = { .head.nmsrs = 1, .entry = { .index = index, .data = value } };
-
-	return ioctl(m->cpu, KVM_SET_MSRS, &msr) == 1;
-}
-
 /* ECX and EDX:EAX as WRMSR takes them. */
 static void set_wrmsr_regs(struct vm *m, uint32_t index, uint64_t value)
 {
@@ -63,7 +42,7 @@ static uint64_t must_get(struct vm *m, uint32_t index)
 {
 	uint64_t value;
 
-	if (!host_get(m, index, &value))
+	if (!cpu_get_msr(m->cpu, index, &value))
 		die("KVM_GET_MSRS %#x", index);
 	return value;
 }
@@ -115,7 +94,7 @@ static void expect_reads_are_the_vcpus(struct __test_metadata *_metadata, struct
 			TH_LOG("msr %#x: %#llx", start + i, (unsigned long long)value);
 		if (start + i == 0x10)
 			continue;	/* the TSC has moved on */
-		EXPECT_TRUE(host_get(m, start + i, &host)) TH_LOG("msr %#x", start + i);
+		EXPECT_TRUE(cpu_get_msr(m->cpu, start + i, &host)) TH_LOG("msr %#x", start + i);
 		EXPECT_EQ(host, value) TH_LOG("msr %#x", start + i);
 	}
 	EXPECT_LT(0, readable);
@@ -380,11 +359,11 @@ TEST_F(vm, tsc_and_adjustment_set_by_the_vmm_are_apart)
 {
 	uint64_t now;
 
-	ASSERT_TRUE(host_set(&self->m, TSC, LEAP));
+	ASSERT_TRUE(cpu_set_msr(self->m.cpu, TSC, LEAP));
 	EXPECT_EQ(0, must_get(&self->m, TSC_ADJUST));
 	now = must_get(&self->m, TSC);
 	EXPECT_LE(LEAP, now);
-	ASSERT_TRUE(host_set(&self->m, TSC_ADJUST, LEAP));
+	ASSERT_TRUE(cpu_set_msr(self->m.cpu, TSC_ADJUST, LEAP));
 	EXPECT_GT(now + SOON, must_get(&self->m, TSC));
 	EXPECT_EQ(LEAP, must_get(&self->m, TSC_ADJUST));
 }
@@ -404,16 +383,16 @@ TEST_F(vm, tsc_of_all_vcpus_go_together)
 
 	other.cpu = vm_add_cpu(&self->m, 1, &run);
 	EXPECT_TRUE(together(&self->m, &other));
-	ASSERT_TRUE(host_set(&self->m, TSC, LEAP));
+	ASSERT_TRUE(cpu_set_msr(self->m.cpu, TSC, LEAP));
 	EXPECT_FALSE(together(&self->m, &other));
 	usleep(1000);
 	/* The same value a moment later means the same time. */
-	ASSERT_TRUE(host_set(&other, TSC, LEAP));
+	ASSERT_TRUE(cpu_set_msr(other.cpu, TSC, LEAP));
 	EXPECT_TRUE(together(&self->m, &other));
 	/* A vCPU that comes later joins them, and so does one that is reset. */
 	other.cpu = vm_add_cpu(&self->m, 2, &run);
 	EXPECT_TRUE(together(&self->m, &other));
-	ASSERT_TRUE(host_set(&other, TSC, 0));
+	ASSERT_TRUE(cpu_set_msr(other.cpu, TSC, 0));
 	EXPECT_TRUE(together(&self->m, &other));
 	/* What a guest does to its own is its own. */
 	ASSERT_TRUE(guest_set(&self->m, TSC_ADJUST, LEAP));

@@ -456,18 +456,13 @@ TEST_F(vm, host_gs_base_and_syscalls_survive_run)
 	EXPECT_EQ(getpid(), syscall(SYS_getpid));
 }
 
-struct one_msr {
-	struct kvm_msrs head;
-	struct kvm_msr_entry entry;
-};
-
 static uint64_t get_msr(struct vm *m, uint32_t index)
 {
-	struct one_msr msr = { .head.nmsrs = 1, .entry.index = index };
+	uint64_t data;
 
-	if (ioctl(m->cpu, KVM_GET_MSRS, &msr) != 1)
+	if (!cpu_get_msr(m->cpu, index, &data))
 		die("KVM_GET_MSRS %#x", index);
-	return msr.entry.data;
+	return data;
 }
 
 /* What the guest wrote is the vCPU's, after SWAPGS exchanged; another vCPU has zeros. */
@@ -503,9 +498,7 @@ TEST_F(vm, tsc_only_goes_forward)
 
 TEST_F(vm, tsc_set_by_host_is_where_guest_goes_on)
 {
-	struct one_msr msr = { .head.nmsrs = 1, .entry = { .index = 0x10, .data = 1ULL << 50 } };
-
-	ASSERT_EQ(1, ioctl(self->m.cpu, KVM_SET_MSRS, &msr));
+	ASSERT_TRUE(cpu_set_msr(self->m.cpu, 0x10, 1ULL << 50));
 	vm_start(&self->m, MODE_LONG, rdtsc_often);
 	ASSERT_EXIT(KVM_EXIT_HLT, &self->m);
 	EXPECT_LE(1ULL << 50, vm_regs(&self->m).rsi);

@@ -27,23 +27,11 @@ static bool suspend_to_ram(void)
 
 static uint64_t guest_tsc(int cpu)
 {
-	struct { struct kvm_msrs head; struct kvm_msr_entry entry; } msrs = {
-		.head.nmsrs = 1, .entry.index = MSR_TSC,
-	};
+	uint64_t tsc;
 
-	if (ioctl(cpu, KVM_GET_MSRS, &msrs) != 1)
+	if (!cpu_get_msr(cpu, MSR_TSC, &tsc))
 		die("KVM_GET_MSRS");
-	return msrs.entry.data;
-}
-
-static void set_guest_tsc(int cpu, uint64_t tsc)
-{
-	struct { struct kvm_msrs head; struct kvm_msr_entry entry; } msrs = {
-		.head.nmsrs = 1, .entry = { .index = MSR_TSC, .data = tsc },
-	};
-
-	if (ioctl(cpu, KVM_SET_MSRS, &msrs) != 1)
-		die("KVM_SET_MSRS");
+	return tsc;
 }
 
 /* What RDTSC gives in the guest, the last time of a thousand. */
@@ -82,7 +70,7 @@ TEST_F(vm, tsc_of_guest_only_goes_forward_over_suspend)
 TEST_F(vm, tsc_set_by_host_only_goes_forward_over_suspend)
 {
 	on_cpu(0);
-	set_guest_tsc(self->m.cpu, 1ULL << 40);
+	ASSERT_TRUE(cpu_set_msr(self->m.cpu, MSR_TSC, 1ULL << 40));
 	if (!suspend_to_ram())
 		SKIP(return, "no suspend to RAM, or no alarm to wake from it: %s", strerror(errno));
 	EXPECT_LT(1ULL << 40, guest_tsc(self->m.cpu));
@@ -110,7 +98,7 @@ TEST_F(vm, tsc_of_guest_only_goes_forward_between_cpus_after_suspend)
 	if (nr_cpus() < 2)
 		SKIP(return, "one CPU");
 	on_cpu(0);
-	set_guest_tsc(self->m.cpu, 1ULL << 40);
+	ASSERT_TRUE(cpu_set_msr(self->m.cpu, MSR_TSC, 1ULL << 40));
 	if (!suspend_to_ram())
 		SKIP(return, "no suspend to RAM, or no alarm to wake from it: %s", strerror(errno));
 	on_cpu(1);

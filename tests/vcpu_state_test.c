@@ -14,26 +14,6 @@
 
 VM_FIXTURE
 
-static int set_msr(struct vm *m, uint32_t index, uint64_t data)
-{
-	struct { struct kvm_msrs head; struct kvm_msr_entry e; } msrs = {
-		.head.nmsrs = 1, .e = { .index = index, .data = data },
-	};
-
-	return ioctl(m->cpu, KVM_SET_MSRS, &msrs);
-}
-
-static int get_msr(struct vm *m, uint32_t index, uint64_t *data)
-{
-	struct { struct kvm_msrs head; struct kvm_msr_entry e; } msrs = {
-		.head.nmsrs = 1, .e.index = index,
-	};
-	int r = ioctl(m->cpu, KVM_GET_MSRS, &msrs);
-
-	*data = msrs.e.data;
-	return r;
-}
-
 /* --- clock and TSC --- */
 
 TEST_F(vm, clock_counts_and_can_be_set)
@@ -231,16 +211,16 @@ TEST_F(vm, mce_banks_are_set_up)
 	ASSERT_EQ(0, ioctl(self->m.dev, KVM_X86_GET_MCE_CAP_SUPPORTED, &cap));
 	EXPECT_EQ(MCG_CTL_P, cap & (MCG_CTL_P | 0xff));
 	ASSERT_EQ(0, ioctl(self->m.cpu, KVM_X86_SETUP_MCE, &value));
-	ASSERT_EQ(1, get_msr(&self->m, 0x179, &value));
+	ASSERT_TRUE(cpu_get_msr(self->m.cpu, 0x179, &value));
 	EXPECT_EQ(MCG_CTL_P | 10, value);
-	ASSERT_EQ(1, get_msr(&self->m, 0x17b, &value));
+	ASSERT_TRUE(cpu_get_msr(self->m.cpu, 0x17b, &value));
 	EXPECT_EQ(~0ULL, value);
-	ASSERT_EQ(1, get_msr(&self->m, MC_BANK(9), &value));
+	ASSERT_TRUE(cpu_get_msr(self->m.cpu, MC_BANK(9), &value));
 	EXPECT_EQ(~0ULL, value);
-	EXPECT_EQ(0, get_msr(&self->m, MC_BANK(10), &value));
-	EXPECT_EQ(1, set_msr(&self->m, MC_BANK(9) + 1, 0x1234));
-	EXPECT_EQ(0, set_msr(&self->m, MC_BANK(9), 0x1234));
-	EXPECT_EQ(0, set_msr(&self->m, 0x17b, 1));
+	EXPECT_FALSE(cpu_get_msr(self->m.cpu, MC_BANK(10), &value));
+	EXPECT_TRUE(cpu_set_msr(self->m.cpu, MC_BANK(9) + 1, 0x1234));
+	EXPECT_FALSE(cpu_set_msr(self->m.cpu, MC_BANK(9), 0x1234));
+	EXPECT_FALSE(cpu_set_msr(self->m.cpu, 0x17b, 1));
 	value = 0;
 	EXPECT_ERRNO(EINVAL, ioctl(self->m.cpu, KVM_X86_SETUP_MCE, &value));
 	value = 33;
@@ -265,7 +245,7 @@ TEST_F(vm, mce_uncorrected_error_raises_mc)
 	ASSERT_EQ(0, ioctl(self->m.cpu, KVM_X86_SET_MCE, &mce));
 	ASSERT_EXIT(KVM_EXIT_IO, &self->m);
 	EXPECT_EQ(18, vm_trap(&self->m).vector);
-	ASSERT_EQ(1, get_msr(&self->m, MC_BANK(3) + 2, &value));
+	ASSERT_TRUE(cpu_get_msr(self->m.cpu, MC_BANK(3) + 2, &value));
 	EXPECT_EQ(0x1000, value);
 	/* Another one before the guest is done with this one. */
 	ASSERT_EQ(0, ioctl(self->m.cpu, KVM_X86_SET_MCE, &mce));
@@ -290,9 +270,9 @@ TEST_F(vm, machine_check_that_needs_no_action_is_only_logged)
 	ASSERT_EQ(0, ioctl(self->m.cpu, KVM_X86_SET_MCE, &mce));
 	ASSERT_EQ(0, ioctl(self->m.cpu, KVM_X86_SET_MCE, &mce));
 	ASSERT_EXIT(KVM_EXIT_HLT, &self->m);
-	ASSERT_EQ(1, get_msr(&self->m, MC_BANK(3) + 1, &value));
+	ASSERT_TRUE(cpu_get_msr(self->m.cpu, MC_BANK(3) + 1, &value));
 	EXPECT_EQ(MCI_VAL | MCI_UC, value);
-	ASSERT_EQ(1, get_msr(&self->m, MC_BANK(3) + 2, &value));
+	ASSERT_TRUE(cpu_get_msr(self->m.cpu, MC_BANK(3) + 2, &value));
 	EXPECT_EQ(0x1000, value);
 }
 
@@ -308,12 +288,12 @@ TEST_F(vm, msrs_of_qemus_reset_can_be_set)
 	uint64_t value;
 
 	for (size_t i = 0; i < sizeof(zero) / 4; i++) {
-		EXPECT_EQ(1, set_msr(&self->m, zero[i], 0)) TH_LOG("MSR %#x", zero[i]);
-		EXPECT_EQ(1, get_msr(&self->m, zero[i], &value)) TH_LOG("MSR %#x", zero[i]);
+		EXPECT_TRUE(cpu_set_msr(self->m.cpu, zero[i], 0)) TH_LOG("MSR %#x", zero[i]);
+		EXPECT_TRUE(cpu_get_msr(self->m.cpu, zero[i], &value)) TH_LOG("MSR %#x", zero[i]);
 	}
-	EXPECT_EQ(1, set_msr(&self->m, 0x277, 0x0007040600070406));
-	EXPECT_EQ(1, set_msr(&self->m, 0x8b, 1ULL << 32));
-	ASSERT_EQ(1, get_msr(&self->m, 0x8b, &value));
+	EXPECT_TRUE(cpu_set_msr(self->m.cpu, 0x277, 0x0007040600070406));
+	EXPECT_TRUE(cpu_set_msr(self->m.cpu, 0x8b, 1ULL << 32));
+	ASSERT_TRUE(cpu_get_msr(self->m.cpu, 0x8b, &value));
 	EXPECT_EQ(1ULL << 32, value);
 }
 

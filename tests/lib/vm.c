@@ -155,6 +155,37 @@ void vm_set_sregs(struct vm *vm, const struct kvm_sregs *sregs)
 		die("KVM_SET_SREGS");
 }
 
+struct one_msr {
+	struct kvm_msrs head;
+	struct kvm_msr_entry entry;
+};
+
+/* The ioctl says how many were done, none or this one. */
+static bool one_done(int n)
+{
+	if (n != 0 && n != 1)
+		die("%d MSRs of one", n);
+	return n;
+}
+
+/* Return: it can be read. */
+bool cpu_get_msr(int cpu, uint32_t index, uint64_t *data)
+{
+	struct one_msr msr = { .head.nmsrs = 1, .entry.index = index };
+	bool ok = one_done(ioctl(cpu, KVM_GET_MSRS, &msr));
+
+	*data = msr.entry.data;
+	return ok;
+}
+
+/* Return: it can be written so. */
+bool cpu_set_msr(int cpu, uint32_t index, uint64_t data)
+{
+	struct one_msr msr = { .head.nmsrs = 1, .entry = { .index = index, .data = data } };
+
+	return one_done(ioctl(cpu, KVM_SET_MSRS, &msr));
+}
+
 void *vm_io_data(struct vm *vm)
 {
 	return (uint8_t *)vm->run + vm->run->io.data_offset;

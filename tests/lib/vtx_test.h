@@ -87,6 +87,8 @@ struct kvm_regs vm_regs(struct vm *vm);
 void vm_set_regs(struct vm *vm, const struct kvm_regs *regs);
 struct kvm_sregs vm_sregs(struct vm *vm);
 void vm_set_sregs(struct vm *vm, const struct kvm_sregs *sregs);
+bool cpu_get_msr(int cpu, uint32_t index, uint64_t *data);
+bool cpu_set_msr(int cpu, uint32_t index, uint64_t data);
 void *vm_io_data(struct vm *vm);
 struct trap vm_trap(struct vm *vm);
 void vm_trap_return(struct vm *vm, uint64_t ip);
