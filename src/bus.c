@@ -19,6 +19,7 @@
 #include <linux/slab.h>
 #include <linux/string.h>
 
+#include "compat.h"
 #include "vtx.h"
 
 /* In one VM, as KVM has it. */
@@ -286,7 +287,7 @@ static bool signal_match(struct vtx_bus *bus, bool pio, u64 addr, u32 len, u64 v
 		p = match(bus, pio, addr, len, value, 0);
 	if (!p)
 		return false;
-	eventfd_signal(p->eventfd, 1);
+	vtx_eventfd_signal(p->eventfd);
 	return true;
 }
 

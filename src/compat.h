@@ -2,12 +2,17 @@
 /*
  * compat.h - what differs between kernels
  *
- * The only place for it. Features are probed by symbol in Kbuild
- * (VTX_HAVE_...); a version check stands here only where nothing can be probed.
+ * The only place for it. Features are probed by symbol or declaration in Kbuild
+ * (VTX_HAVE_...); no version is checked.
  */
 #ifndef _VTX_COMPAT_H
 #define _VTX_COMPAT_H
 
+#include <linux/eventfd.h>
+#include <linux/kvm.h>
+#include <linux/kvm_host.h>
+#include <linux/mm.h>
+#include <linux/rcupdate.h>
 #include <linux/types.h>
 
 #include <asm/reboot.h>
@@ -27,7 +32,7 @@ static inline void vtx_emergency_unregister(cpu_emergency_virt_cb *cb)
 	cpu_emergency_unregister_virt_callback(cb);
 }
 #else
-#error "vtx: no emergency VMXOFF hook in this kernel; supported: 6.1.153 and later 6.1.y"
+#error "vtx: no emergency VMXOFF hook in this kernel; supported: 6.12.y, 6.1.y from 6.1.153"
 #endif
 
 /* Faults take spinlocks with preemption off, which sleep on such a kernel. */
@@ -56,12 +61,44 @@ static inline void vtx_ibpb_exit_to_user(void)
 static inline void vtx_ibpb_exit_to_user(void) { }
 #endif
 
+static inline void vtx_vm_flags_clear(struct vm_area_struct *vma, unsigned long flags)
+{
+#ifdef VTX_HAVE_VM_FLAGS_CLEAR
+	vm_flags_clear(vma, flags);
+#else
+	vma->vm_flags &= ~flags;
+#endif
+}
+
+static inline void vtx_eventfd_signal(struct eventfd_ctx *ctx)
+{
+#ifdef VTX_HAVE_EVENTFD_SIGNAL_COUNT
+	eventfd_signal(ctx, 1);
+#else
+	eventfd_signal(ctx);
+#endif
+}
+
+/* Tells RCU of a quiescent state of this CPU. IRQs off. */
+static __always_inline void vtx_rcu_note_quiescent(void)
+{
+#ifdef VTX_HAVE_RCU_NOTE_VOID
+	rcu_virt_note_context_switch();
+#else
+	rcu_virt_note_context_switch(smp_processor_id());
+#endif
+}
+
+/* <linux/kvm.h> names it so in the kernel: userspace writes it at any time. */
+#ifndef HINT_UNSAFE_IN_KVM
+#define immediate_exit__unsafe immediate_exit
+#endif
+
 /*
- * guest_state_enter_irqoff() of <linux/kvm_host.h> less its note of a quiescent
- * state to RCU at every entry: run.c takes note after each interrupt, and leaving
- * the run loop is one.
+ * guest_state_enter_irqoff() and guest_state_exit_irqoff() of <linux/kvm_host.h> less
+ * their note of a quiescent state to RCU each time: run.c takes note after each
+ * interrupt, and leaving the run loop is one.
  */
-#include <linux/kvm_host.h>
 static __always_inline void vtx_guest_state_enter(void)
 {
 	instrumentation_begin();
@@ -70,6 +107,15 @@ static __always_inline void vtx_guest_state_enter(void)
 	instrumentation_end();
 	context_tracking_guest_enter();
 	lockdep_hardirqs_on(CALLER_ADDR0);
+}
+
+static __always_inline void vtx_guest_state_exit(void)
+{
+	lockdep_hardirqs_off(CALLER_ADDR0);
+	context_tracking_guest_exit();
+	instrumentation_begin();
+	trace_hardirqs_off_finish();
+	instrumentation_end();
 }
 
 #endif /* _VTX_COMPAT_H */

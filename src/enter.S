@@ -138,9 +138,7 @@ SYM_INNER_LABEL(vtx_exit_label, SYM_L_GLOBAL)
 	lfence
 .Librs_done:
 
-#ifdef X86_FEATURE_CLEAR_BHB_LOOP_ON_VMEXIT
 	CLEAR_BRANCH_HISTORY_VMEXIT
-#endif
 
 	mov	%ebx, %eax
 	pop	%rbx

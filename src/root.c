@@ -38,7 +38,6 @@
 
 #include <asm/msr.h>
 #include <asm/tlbflush.h>
-#include <asm/virtext.h>
 
 #include "caps.h"
 #include "compat.h"

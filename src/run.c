@@ -19,7 +19,6 @@
 #include <linux/entry-kvm.h>
 #include <linux/errno.h>
 #include <linux/kvm_host.h>
-#include <linux/rcupdate.h>
 #include <linux/sched/signal.h>
 
 #include "compat.h"
@@ -71,7 +70,7 @@ static __always_inline int into_guest_and_back(struct vtx_vcpu *vcpu)
 		vcpu->exit.reason = vmcs_read32(VM_EXIT_REASON);
 		forward_nmi(vcpu);
 	}
-	guest_state_exit_irqoff();
+	vtx_guest_state_exit();
 	return failed;
 }
 
@@ -154,7 +153,7 @@ static noinline int around(struct vtx_vcpu *vcpu, int r)
 		r = vtx_exit_atomic(vcpu);
 		local_irq_disable();
 	} else {
-		rcu_virt_note_context_switch(smp_processor_id());
+		vtx_rcu_note_quiescent();
 	}
 	return goes_on(r) ? VTX_RESUME : r;
 }
@@ -344,7 +343,7 @@ int vtx_run(struct vtx_vcpu *vcpu)
 		if (vcpu->pending != VTX_IO_NONE)
 			r = complete_io(vcpu);
 		if (r == VTX_RESUME)
-			r = READ_ONCE(vcpu->run->immediate_exit) ? -EINTR : run_guest(vcpu);
+			r = READ_ONCE(vcpu->run->immediate_exit__unsafe) ? -EINTR : run_guest(vcpu);
 	}
 	fill_run_page(vcpu);
 	return r;

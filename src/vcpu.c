@@ -15,6 +15,7 @@
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
 
+#include "compat.h"
 #include "cpuid.h"
 #include "cr.h"
 #include "host.h"
@@ -172,7 +173,7 @@ int vtx_vcpu_mmap(struct file *file, struct vm_area_struct *vma)
 	/* Data that a guest chose has no business being executable. */
 	if (vma->vm_flags & VM_EXEC)
 		return -EPERM;
-	vma->vm_flags &= ~VM_MAYEXEC;
+	vtx_vm_flags_clear(vma, VM_MAYEXEC);
 	vma->vm_ops = &run_page_vm_ops;
 	return 0;
 }
