@@ -8,6 +8,7 @@ name and unpacked under build/cache.
 import contextlib
 import fcntl
 import glob
+import lzma
 import os
 import re
 import shutil
@@ -15,9 +16,9 @@ import struct
 import subprocess
 import tempfile
 
-# Kbuild's clean removes every *.ko below the module's directory; it must not
-# find those of the cache.
-KEPT = ".kept"
+# Kbuild's clean removes every *.ko and *.ko.* below the module's directory; it must
+# not find those of the cache.
+KEPT = ".module"
 
 
 class KernelError(Exception):
@@ -40,7 +41,7 @@ class Kernel:
         if names:
             for path in glob.glob(os.path.join(self.modules_of(), "**/*" +
                                                KEPT), recursive=True):
-                name = os.path.basename(path).removesuffix(".ko" + KEPT)
+                name = os.path.basename(path).removesuffix(KEPT)
                 self.index[name.replace("-", "_")] = path
         wanted = {}
         for name in names:
@@ -130,6 +131,17 @@ def download(package, cache):
     return max(found, key=os.path.getmtime)
 
 
+def keep_module(path):
+    """Takes a module's name from Kbuild's clean; kernels since 6.10 compress theirs."""
+    if path.endswith(".ko.xz"):
+        with lzma.open(path) as packed, \
+                open(path.removesuffix(".ko.xz") + KEPT, "wb") as f:
+            shutil.copyfileobj(packed, f)
+        os.unlink(path)
+    elif path.endswith(".ko"):
+        os.rename(path, path.removesuffix(".ko") + KEPT)
+
+
 def unpack_into(root, deb, part):
     """Part of a package becomes the directory root, whole or not at all."""
     fresh = tempfile.mkdtemp(dir=os.path.dirname(root))
@@ -138,8 +150,8 @@ def unpack_into(root, deb, part):
                               stdout=subprocess.PIPE) as package:
             subprocess.run(["tar", "-x", "-C", fresh, f"./{part}"],
                            stdin=package.stdout, check=True)
-        for path in glob.glob(os.path.join(fresh, "**/*.ko"), recursive=True):
-            os.rename(path, path + KEPT)
+        for path in glob.glob(os.path.join(fresh, "**/*.ko*"), recursive=True):
+            keep_module(path)
         os.chmod(fresh, 0o755)
         os.rename(fresh, root)
     finally:
@@ -149,7 +161,7 @@ def unpack_into(root, deb, part):
 def unpack(deb, cache, part):
     """The directory that holds part ("boot") of a package, unpacked once."""
     name = os.path.splitext(os.path.basename(deb))[0]
-    root = os.path.join(cache, f"{name}-{part}")
+    root = os.path.join(cache, f"{name}.{part}")
     with locked(cache):
         if not os.path.isdir(root):
             unpack_into(root, deb, part)
@@ -157,6 +169,7 @@ def unpack(deb, cache, part):
 
 
 def from_package(deb, cache):
+    deb = os.path.realpath(deb)     # the name has the version
     images = glob.glob(os.path.join(unpack(deb, cache, "boot"),
                                     "boot/vmlinuz-*"))
     if len(images) != 1:

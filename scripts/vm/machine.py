@@ -124,12 +124,14 @@ class Bochs:
     def default_append(self):
         # Bochs' skylake_x reports for XSAVE's compacted format the size of the
         # standard one, which Linux warns about. XSAVE with AVX-512 and without
-        # that format: APPEND=clearcpuid=xsavec,xsaves,rdrand,rdseed.
+        # that format: APPEND=clearcpuid=xsavec,xsaves,rdrand,rdseed,ht.
         hidden = "xsave," if self.model == "corei7_skylake_x" else ""
         # The models' CPUID claims gigahertz; the TSC counts instructions. A CPU
         # idle in MWAIT may miss the write that is to wake it, until its next
         # interrupt, seconds later: bringing a CPU up took 2.6 s, and once for ever.
-        return (f"clearcpuid={hidden}rdrand,rdseed idle=halt tsc=reliable "
+        # Leaves 1 and 4 differ on the number of cores, which Linux 6.12 warns about
+        # where the CPU says by HT that leaf 1 tells it.
+        return (f"clearcpuid={hidden}rdrand,rdseed,ht idle=halt tsc=reliable "
                 f"tsc_early_khz={BOCHS_IPS // 1000} {self.boot}")
 
     def prepare(self, kernel, initrd, cmdline, cache, loader):
