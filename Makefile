@@ -45,6 +45,9 @@ qemu-linux: module	## Linux under QEMU on vtx in the VMX host: its shell on this
 nested:			## vtx under KVM under Bochs, and where firmware has VMX off
 	scripts/check-nested
 
+check-kernel:		## the kselftests on the newest kernel of bookworm-backports: 7 minutes
+	scripts/check-kernel
+
 bench: module		## what exits cost, beside KVM (HOST=native: on this machine)
 	scripts/bench
 
@@ -80,5 +83,5 @@ help:			## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## */\1\t/p' $(MAKEFILE_LIST) | expand -t 16
 	@echo; scripts/run-vm --help | sed -n '/^hosts/,/^$$/p'
 
-.PHONY: all module tests demo check check-clients qemu-linux unit static vm nested bench shell deps install \
+.PHONY: all module tests demo check check-clients qemu-linux unit static vm nested check-kernel bench shell deps install \
 	dkms-install tags print-kdir clean help
