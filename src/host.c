@@ -18,6 +18,7 @@
 #include "host.h"
 
 #include <linux/hw_breakpoint.h>
+#include <linux/log2.h>
 #include <linux/mm.h>
 #include <linux/percpu.h>
 #include <linux/slab.h>
@@ -44,7 +45,6 @@
 static u64 host_xcr0 __ro_after_init;
 static u64 fpu_mask __ro_after_init;
 static unsigned int fpu_size __ro_after_init;
-static struct kmem_cache *fpu_cache;
 static void __percpu *host_fpu;		/* the host's registers, IRQs off */
 
 /*
@@ -112,14 +112,9 @@ int __init vtx_host_setup(void)
 		cpuid_count(0xd, 0, &eax, &ebx, &ecx, &edx);
 		fpu_size = max(ebx, 576U);
 	}
-	fpu_cache = kmem_cache_create_usercopy("vtx_fpu", fpu_size, 64,
-					       SLAB_ACCOUNT, 0, fpu_size, NULL);
-	if (!fpu_cache)
-		return -ENOMEM;
 	host_fpu = __alloc_percpu(fpu_size, 64);
 	if (!host_fpu || vtx_l1d_setup()) {
 		free_percpu(host_fpu);
-		kmem_cache_destroy(fpu_cache);
 		return -ENOMEM;
 	}
 	debugctl_used = boot_cpu_has(X86_FEATURE_ARCH_PERFMON) ||
@@ -133,7 +128,6 @@ void vtx_host_cleanup(void)
 {
 	vtx_l1d_cleanup();
 	free_percpu(host_fpu);
-	kmem_cache_destroy(fpu_cache);
 }
 
 /**
@@ -167,7 +161,8 @@ int vtx_fpu_alloc(struct vtx_vcpu *vcpu)
 {
 	struct fxregs_state *fx;
 
-	vcpu->fpu = kmem_cache_zalloc(fpu_cache, GFP_KERNEL_ACCOUNT);
+	/* XSAVE wants it aligned to 64: kmalloc() aligns powers of two to their size. */
+	vcpu->fpu = kzalloc(roundup_pow_of_two(fpu_size), GFP_KERNEL_ACCOUNT);
 	if (!vcpu->fpu)
 		return -ENOMEM;
 	fx = vcpu->fpu;
@@ -183,8 +178,7 @@ int vtx_fpu_alloc(struct vtx_vcpu *vcpu)
  */
 void vtx_fpu_free(struct vtx_vcpu *vcpu)
 {
-	if (vcpu->fpu)
-		kmem_cache_free(fpu_cache, vcpu->fpu);
+	kfree(vcpu->fpu);
 }
 
 /*
