@@ -105,7 +105,7 @@ TEST_F(pages, compaction_moves_pages)
 		SKIP(return, "no compaction");
 	/*
 	 * Every other page is free: something to move, and where to. The CPUs' own
-	 * lists of free pages are none to it, and take thousands since Linux 6.7.
+	 * lists of free pages are none to it, and take thousands on Linux 6.12.
 	 */
 	snprintf(kept, sizeof(kept), "%ld", read_number(cpu_lists));
 	write_file(cpu_lists, "1000");

@@ -132,7 +132,7 @@ def download(package, cache):
 
 
 def keep_module(path):
-    """Takes a module's name from Kbuild's clean; kernels since 6.10 compress theirs."""
+    """Takes a module's name from Kbuild's clean; those of 6.12 are compressed."""
     if path.endswith(".ko.xz"):
         with lzma.open(path) as packed, \
                 open(path.removesuffix(".ko.xz") + KEPT, "wb") as f:
