@@ -9,6 +9,7 @@ import tempfile
 
 import image
 import kernel
+import package
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 LOADER_FLAGS = ("-m32 -Os -ffreestanding -fno-pic -fno-stack-protector "
@@ -39,7 +40,7 @@ def busybox(cache):
     path = "/bin/busybox"
     if os.path.isfile(path) and not libraries(path):
         return path
-    root = kernel.unpack(kernel.download("busybox-static", cache), cache, "bin")
+    root = kernel.unpack(package.download("busybox-static", cache), cache, "bin")
     return os.path.join(root, "bin/busybox")
 
 

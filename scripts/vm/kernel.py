@@ -5,8 +5,6 @@ Nothing is installed on the machine: packages are downloaded by their exact
 name and unpacked under build/cache.
 """
 
-import contextlib
-import fcntl
 import glob
 import lzma
 import os
@@ -14,7 +12,8 @@ import re
 import shutil
 import struct
 import subprocess
-import tempfile
+
+import package
 
 # Kbuild's clean removes every *.ko and *.ko.* below the module's directory; it must
 # not find those of the cache.
@@ -94,43 +93,6 @@ def stock_version():
     return names[0]
 
 
-def known(package):
-    """Whether apt has exactly this name; its commands take others for patterns."""
-    shown = subprocess.run(["apt-cache", "pkgnames", package],
-                           stdout=subprocess.PIPE, text=True, check=False)
-    return package in shown.stdout.split()
-
-
-@contextlib.contextmanager
-def locked(cache):
-    """Machines start side by side: one at a time changes the cache."""
-    with open(os.path.join(cache, "lock"), "w", encoding="ascii") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-
-
-def fetch(package, cache):
-    """The file comes into the cache whole or not at all."""
-    with tempfile.TemporaryDirectory(dir=cache) as fresh:
-        subprocess.run(["apt-get", "-qq", "-o", "APT::Sandbox::User=root",
-                        "download", package], cwd=fresh, check=False)
-        for path in glob.glob(os.path.join(fresh, f"{package}_*.deb")):
-            os.rename(path, os.path.join(cache, os.path.basename(path)))
-
-
-def download(package, cache):
-    """The one file PACKAGE_*.deb in the cache, fetched by its exact name."""
-    with locked(cache):
-        pattern = os.path.join(cache, f"{package}_*.deb")
-        found = glob.glob(pattern)
-        if not found and known(package):
-            fetch(package, cache)
-            found = glob.glob(pattern)
-    if not found:
-        raise KernelError(f"apt has no {package}, or could not download it")
-    return max(found, key=os.path.getmtime)
-
-
 def keep_module(path):
     """Takes a module's name from Kbuild's clean; those of 6.12 are compressed."""
     if path.endswith(".ko.xz"):
@@ -142,29 +104,13 @@ def keep_module(path):
         os.rename(path, path.removesuffix(".ko") + KEPT)
 
 
-def unpack_into(root, deb, part):
-    """Part of a package becomes the directory root, whole or not at all."""
-    fresh = tempfile.mkdtemp(dir=os.path.dirname(root))
-    try:
-        with subprocess.Popen(["dpkg", "--fsys-tarfile", deb],
-                              stdout=subprocess.PIPE) as package:
-            subprocess.run(["tar", "-x", "-C", fresh, f"./{part}"],
-                           stdin=package.stdout, check=True)
-        for path in glob.glob(os.path.join(fresh, "**/*.ko*"), recursive=True):
-            keep_module(path)
-        os.chmod(fresh, 0o755)
-        os.rename(fresh, root)
-    finally:
-        shutil.rmtree(fresh, ignore_errors=True)
-
-
 def unpack(deb, cache, part):
     """The directory that holds part ("boot") of a package, unpacked once."""
     name = os.path.splitext(os.path.basename(deb))[0]
     root = os.path.join(cache, f"{name}.{part}")
-    with locked(cache):
+    with package.locked(cache):
         if not os.path.isdir(root):
-            unpack_into(root, deb, part)
+            package.unpack_into(root, deb, part, keep_module)
     return root
 
 
@@ -189,4 +135,4 @@ def find(spec, module, cache):
     if spec and spec.endswith(".deb"):
         return from_package(spec, cache)
     version = spec or (module_version(module) if module else stock_version())
-    return from_package(download(f"linux-image-{version}", cache), cache)
+    return from_package(package.download(f"linux-image-{version}", cache), cache)
