@@ -1,22 +1,33 @@
 # SPDX-License-Identifier: GPL-2.0
 # What a user types; "make help" lists it. What is built is in Kbuild.
 
-# Headers of Debian's stock kernel, the one run-vm boots, else of this machine's.
-STOCK := $(shell ls -d /lib/modules/*-[0-9]*-amd64/build 2>/dev/null | \
-	   grep -Ev -- '-(rt|cloud)-amd64' | sort -V | tail -n 1)
-RUNNING := /lib/modules/$(shell uname -r)/build
-KDIR ?= $(or $(STOCK),$(RUNNING))
-VERSION = $(shell sed -n 's/^MODULE_VERSION("\(.*\)");/\1/p' src/main.c)
+# Headers of the kernel that vtx.ko is for, and of the one that the VMX host boots:
+# scripts/kdir finds both, when first asked for. Each can be given.
+ifeq ($(origin KDIR),undefined)
+KDIR = $(eval KDIR := $$(shell scripts/kdir))$(KDIR)
+endif
+ifeq ($(origin VM_KDIR),undefined)
+VM_KDIR = $(eval VM_KDIR := $$(shell scripts/kdir vm))$(VM_KDIR)
+endif
+HARNESS = $(wildcard build/cache/selftests/lib.mk)
 DKMS_TREE = $(DESTDIR)/usr/src/vtx-$(VERSION)
 
-all: module tests	## build vtx.ko and the tests (KDIR= for another kernel)
+all: module tools	## build vtx.ko and the programs; KDIR= for another kernel
+	@$(if $(HARNESS),$(MAKE) -C tests,echo "vtx: the kselftests are left out:" \
+		"make deps brings their harness, from Debian's kernel source")
 
 module:
-	@test -d "$(KDIR)" || { echo "No kernel headers in '$(KDIR)':" \
-		"make deps installs Debian's" >&2; exit 1; }
+	@test -n "$(KDIR)"
+	@test -e "$(KDIR)/Makefile" || { echo "vtx: no kernel headers in '$(KDIR)'" >&2; exit 1; }
 	$(MAKE) -C $(KDIR) M=$(CURDIR) modules
 
-tests:
+vm-module:
+	@$(MAKE) --no-print-directory module KDIR="$(VM_KDIR)"
+
+tools:			## build hello, demo, vtx-tlb and others that need no harness
+	$(MAKE) -C tests tools
+
+tests:			## build the kselftests; make deps brings their harness
 	$(MAKE) -C tests
 
 demo:			## build, boot in a VMX host, run guest code, show the log
@@ -32,14 +43,15 @@ unit:			## unit tests of the pure files, in userspace, and the models
 static:			## W=1 C=1 build, checkpatch, headers, layers, spelling
 	scripts/check
 
-vm:			## kselftests in the VMX host only
+vm: vm-module		## kselftests in the VMX host only
+	$(MAKE) -C tests KDIR="$(VM_KDIR)"
 	scripts/check-vm
 
-check-clients: module	## other people's programs on vtx, QEMU with Linux first: 4 minutes
+check-clients: vm-module	## other people's programs on vtx, QEMU with Linux first: 4 minutes
 	@$(MAKE) -s -C tests demos
 	@scripts/check-clients
 
-qemu-linux: module	## Linux under QEMU on vtx in the VMX host: its shell on this terminal
+qemu-linux: vm-module	## Linux under QEMU on vtx in the VMX host: its shell on this terminal
 	@scripts/qemu-linux
 
 nested:			## vtx under KVM under Bochs, and where firmware has VMX off
@@ -48,10 +60,10 @@ nested:			## vtx under KVM under Bochs, and where firmware has VMX off
 check-kernel:		## the kselftests on the newest kernel of bookworm-backports: 7 minutes
 	scripts/check-kernel
 
-bench: module		## what exits cost, beside KVM (HOST=native: on this machine)
+bench: $(if $(filter native,$(HOST)),module,vm-module)	## what exits cost, beside KVM (HOST=native: on this machine)
 	scripts/bench
 
-shell: module		## a shell on the serial console of the VMX host
+shell: vm-module		## a shell on the serial console of the VMX host
 	scripts/run-vm -i
 
 deps:			## install what is missing, from Debian's packages
@@ -83,5 +95,5 @@ help:			## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## */\1\t/p' $(MAKEFILE_LIST) | expand -t 16
 	@echo; scripts/run-vm --help | sed -n '/^hosts/,/^$$/p'
 
-.PHONY: all module tests demo check check-clients qemu-linux unit static vm nested check-kernel bench shell deps install \
+.PHONY: all module vm-module tools tests demo check check-clients qemu-linux unit static vm nested check-kernel bench shell deps install \
 	dkms-install tags print-kdir clean help
