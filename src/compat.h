@@ -2,8 +2,9 @@
 /*
  * compat.h - what differs between kernels
  *
- * The only place for it. Features are probed by symbol or declaration in Kbuild
- * (VTX_HAVE_...); no version is checked.
+ * The only place for it. compat.mk probes by symbol or declaration (VTX_HAVE_...); no
+ * version is checked. Where it can be had, vtx is written for the newer API, and
+ * older kernels get it here.
  */
 #ifndef _VTX_COMPAT_H
 #define _VTX_COMPAT_H
@@ -13,6 +14,7 @@
 #include <linux/kvm_host.h>
 #include <linux/mm.h>
 #include <linux/rcupdate.h>
+#include <linux/syscore_ops.h>
 #include <linux/types.h>
 
 #include <asm/reboot.h>
@@ -38,6 +40,26 @@ static inline void vtx_emergency_unregister(cpu_emergency_virt_cb *cb)
 /* Faults take spinlocks with preemption off, which sleep on such a kernel. */
 #ifdef CONFIG_PREEMPT_RT
 #error "vtx: PREEMPT_RT kernels are not supported"
+#endif
+
+/* Suspend and resume of the last CPU: what newer kernels hand to the callbacks. */
+#ifdef VTX_HAVE_REGISTER_SYSCORE
+#define VTX_SYSCORE_ARG void *unused
+#else
+#define VTX_SYSCORE_ARG void
+struct syscore {
+	struct syscore_ops *ops;
+};
+
+static inline void register_syscore(struct syscore *syscore)
+{
+	register_syscore_ops(syscore->ops);
+}
+
+static inline void unregister_syscore(struct syscore *syscore)
+{
+	unregister_syscore_ops(syscore->ops);
+}
 #endif
 
 /* Intel PT must know that VMX is on: some CPUs can't trace in VMX operation. */

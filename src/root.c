@@ -34,7 +34,6 @@
 #include <linux/module.h>
 #include <linux/percpu.h>
 #include <linux/reboot.h>
-#include <linux/syscore_ops.h>
 
 #include <asm/msr.h>
 #include <asm/tlbflush.h>
@@ -229,7 +228,7 @@ static void cpu_off_ipi(void *unused)
 	cpu_off();
 }
 
-static void root_shutdown(void)
+static void stop_all(void)
 {
 	WRITE_ONCE(rebooting, true);
 	on_each_cpu(cpu_off_ipi, NULL, 1);
@@ -237,21 +236,21 @@ static void root_shutdown(void)
 
 static int root_reboot(struct notifier_block *nb, unsigned long event, void *data)
 {
-	root_shutdown();
+	stop_all();
 	return NOTIFY_OK;
 }
 
 static struct notifier_block reboot_nb = { .notifier_call = root_reboot };
 
 /* syscore suspend and resume run on one CPU with IRQs off. */
-static int root_suspend(void)
+static int root_suspend(VTX_SYSCORE_ARG)
 {
 	cpu_off();
 	tsc_at_suspend = rdtsc();
 	return 0;
 }
 
-static void root_resume(void)
+static void root_resume(VTX_SYSCORE_ARG)
 {
 	u64 tsc = rdtsc();
 
@@ -262,11 +261,18 @@ static void root_resume(void)
 		WRITE_ONCE(broken, true);
 }
 
-static struct syscore_ops root_syscore = {
+static void root_shutdown(VTX_SYSCORE_ARG)
+{
+	stop_all();
+}
+
+static struct syscore_ops root_syscore_ops = {
 	.suspend = root_suspend,
 	.resume = root_resume,
 	.shutdown = root_shutdown,
 };
+
+static struct syscore root_syscore = { .ops = &root_syscore_ops };
 
 /*
  * The machine is going down, and this may be an NMI in the middle of cpu_on() or
@@ -367,7 +373,7 @@ int __init vtx_root_init(const struct vtx_root_ops *ops)
 	if (r < 0)
 		goto out_emergency;
 	hotplug_state = r;
-	register_syscore_ops(&root_syscore);
+	register_syscore(&root_syscore);
 	register_reboot_notifier(&reboot_nb);
 	return 0;
 
@@ -388,7 +394,7 @@ out_notifier:
 void vtx_root_exit(void)
 {
 	unregister_reboot_notifier(&reboot_nb);
-	unregister_syscore_ops(&root_syscore);
+	unregister_syscore(&root_syscore);
 	cpuhp_remove_state(hotplug_state);
 	vtx_emergency_unregister(root_crash);
 	free_regions();
