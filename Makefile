@@ -9,8 +9,11 @@ endif
 ifeq ($(origin VM_KDIR),undefined)
 VM_KDIR = $(eval VM_KDIR := $$(shell scripts/kdir vm))$(VM_KDIR)
 endif
+ifeq ($(origin VTX_VERSION),undefined)
+VTX_VERSION = $(eval VTX_VERSION := $$(shell scripts/version))$(VTX_VERSION)
+endif
 HARNESS = $(wildcard build/cache/selftests/lib.mk)
-DKMS_TREE = $(DESTDIR)/usr/src/vtx-$(VERSION)
+DKMS_TREE = $(DESTDIR)/usr/src/vtx-$(VTX_VERSION)
 
 all: module tools	## build vtx.ko and the programs; KDIR= for another kernel
 	@$(if $(HARNESS),$(MAKE) -C tests,echo "vtx: the kselftests are left out:" \
@@ -19,7 +22,7 @@ all: module tools	## build vtx.ko and the programs; KDIR= for another kernel
 module:
 	@test -n "$(KDIR)"
 	@test -e "$(KDIR)/Makefile" || { echo "vtx: no kernel headers in '$(KDIR)'" >&2; exit 1; }
-	$(MAKE) -C $(KDIR) M=$(CURDIR) modules
+	$(MAKE) -C $(KDIR) M=$(CURDIR) VTX_VERSION=$(VTX_VERSION) modules
 
 vm-module:
 	@$(MAKE) --no-print-directory module KDIR="$(VM_KDIR)"
@@ -77,8 +80,8 @@ install:		## build for the running kernel, install vtx.ko, depmod
 dkms-install:		## hand the source to DKMS: rebuilt for every new kernel
 	install -d $(DKMS_TREE)
 	cp -r Kbuild src include LICENSE $(DKMS_TREE)
-	sed 's/@VERSION@/$(VERSION)/' scripts/dkms.conf.in >$(DKMS_TREE)/dkms.conf
-	dkms install vtx/$(VERSION)
+	sed 's/@VERSION@/$(VTX_VERSION)/' scripts/dkms.conf.in >$(DKMS_TREE)/dkms.conf
+	dkms install vtx/$(VTX_VERSION)
 
 tags:			## ctags of the module and the tests
 	ctags -R src include tests

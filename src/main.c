@@ -172,4 +172,4 @@ module_exit(vtx_exit);
 MODULE_DESCRIPTION("Minimal Intel VMX hypervisor with the KVM API");
 MODULE_AUTHOR("The vtx authors");
 MODULE_LICENSE("GPL");
-MODULE_VERSION("0.1");
+MODULE_VERSION(VTX_VERSION);
