@@ -31,21 +31,21 @@
 
 #include <linux/kvm.h>
 #include <linux/kvm_types.h>
-#include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/refcount.h>
 #include <linux/rwsem.h>
-#include <linux/signal_types.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
 
 #include <asm/desc_defs.h>
 #include <asm/page_types.h>
 
-#include "bus.h"
-#include "ept.h"
-#include "tlb.h"
-#include "vmcs.h"
+#include "api/types.h"
+#include "guest/types.h"
+#include "mem/types.h"
+#include "run/types.h"
+#include "tlb/types.h"
+#include "vmx/types.h"
 
 #define VTX_MAX_VCPUS		64
 #define VTX_MAX_CPUID		256
@@ -63,12 +63,6 @@ enum vtx_gpr {
 	VTX_NR_GPRS
 };
 
-/* Guest MSRs that the CPU keeps in registers during a run, see host.c. */
-enum vtx_hw_msr {
-	VTX_MSR_STAR, VTX_MSR_LSTAR, VTX_MSR_FMASK,
-	VTX_MSR_KERNEL_GS_BASE, VTX_MSR_TSC_AUX, VTX_NR_HW_MSRS
-};
-
 /**
  * struct vtx_vm - one virtual machine
  * @users:	[a] VM fd and vCPU fds; the last one frees
@@ -81,18 +75,17 @@ enum vtx_hw_msr {
  * @memmap:	[m and e to write, either to read] guest-physical memory map
  * @ept:	[e] the page tables
  * @tlb:	[a] flush state (tlb.c)
- * @follower:	[I] mmu-notifier of @mm
- * @link:	[follower's lock] on the follower's list of VMs
+ * @follow:	how it hears of changes of @mm
  * @map_sem:	held for reading by the kernel's accesses to guest memory
  * @map_gen:	[e] counts changes of @memmap
  * @log_options: [m] how KVM_GET_DIRTY_LOG works: KVM_DIRTY_LOG_*
  * @bus:	its own lock: writes that need no VMM
  * @boot_id:	[m] id of the boot processor
- * @clock_offset: [a] the VM's clock - the host's boot time
+ * @clock:	[a] the VM's clock
  * @msr_filter:	[m] MSRs that the VMM has taken away, NULL: none (msr_filter.c)
  * @user_msrs:	[a] KVM_MSR_EXIT_REASON_* that go to the VMM
  * @dead:	[a] @mm is gone
- * @tsc_offset:	[a] offset of vCPUs whose TSCs go together
+ * @tsc:	[a] what its vCPUs' TSCs share
  */
 struct vtx_vm {
 	refcount_t users;
@@ -105,18 +98,17 @@ struct vtx_vm {
 	struct vtx_memmap *memmap;
 	struct vtx_ept ept;
 	struct vtx_tlb_vm tlb;
-	struct vtx_mm *follower;
-	struct list_head link;
+	struct vtx_follow follow;
 	struct rw_semaphore map_sem;
 	unsigned long map_gen;
 	unsigned long log_options;
 	struct vtx_bus bus;
 	unsigned int boot_id;
-	s64 clock_offset;
+	struct vtx_clock clock;
 	struct vtx_msr_filter __rcu *msr_filter;
 	u32 user_msrs;
 	bool dead;
-	u64 tsc_offset;
+	struct vtx_tsc_vm tsc;
 };
 
 /**
@@ -137,55 +129,6 @@ struct vtx_exit {
 	u64 msr;
 };
 
-/**
- * struct vtx_event - what is to be injected at the next VM entry
- * @info:	VM-entry interruption-information; 0: nothing
- * @window:	window-exiting controls that are on in the VMCS
- * @debug:	KVM_GUESTDBG_*; 0: no debugger
- * @irq:	external interrupt that waits for its window: VTX_IRQ_WAITS | vector
- * @nmi:	NMIs that wait for their window, at most two
- * @user_window: the VMM asked for KVM_EXIT_IRQ_WINDOW_OPEN
- * @any:	all of the above: 0 when VM entry needs no preparation
- * @error:	error code of @info
- * @insn_len:	instruction length, for software events
- * @shutdown:	an exception while delivering #DF, which stays in @info: triple
- *		fault
- * @cut_off:	@info was on its way into the guest already: KVM_SET_REGS leaves it
- */
-struct vtx_event {
-	union {
-		struct {
-			u32 info;
-			u32 window;
-			u32 debug;
-			u16 irq;
-			u8 nmi;
-			bool user_window;
-		};
-		u64 any[2];
-	};
-	u32 error;
-	u32 insn_len;
-	bool shutdown;
-	bool cut_off;
-};
-
-#define VTX_IRQ_WAITS	BIT(8)
-
-/**
- * struct vtx_debug - KVM_SET_GUEST_DEBUG
- * @bp_len:	length of the instruction behind the last #BP
- * @tf:		RFLAGS.TF in the VMCS is not the guest's
- * @db:		DR0-DR3 while the guest runs, the debugger's or the guest's
- * @dr7:	likewise DR7
- */
-struct vtx_debug {
-	u32 bp_len;
-	bool tf;
-	u64 db[4];
-	u64 dr7;
-};
-
 /* What the next KVM_RUN must finish before the guest runs again. */
 enum vtx_pending_io {
 	VTX_IO_NONE,
@@ -196,66 +139,8 @@ enum vtx_pending_io {
 	VTX_IO_WRMSR,
 };
 
-/**
- * struct vtx_pio - port I/O that is with the VMM
- * @rip:	where the instruction is; retired only if RIP is still there
- * @next_rip:	where the next one is
- * @gva:	lowest linear address of the memory operand of INS and OUTS
- * @down:	RFLAGS.DF: the first element is the highest one
- * @count:	elements in the data page
- * @size:	bytes of each
- * @addr_size:	address size in bytes of INS and OUTS
- * @in:		IN or INS
- * @rep:	REP prefix
- */
-struct vtx_pio {
-	u64 rip;
-	u64 next_rip;
-	u64 gva;
-	u32 count;
-	u8 size;
-	u8 addr_size;
-	bool in;
-	bool rep;
-	bool down;
-};
-
-struct guest_msr;
 struct vtx_mce;
 struct vtx_mmio;
-
-/**
- * struct vtx_host - host state that a run borrows, given back by host_leave()
- * @fs_sel:	selectors of the VMM thread
- * @gs_sel:	likewise
- * @ds_sel:	likewise
- * @es_sel:	likewise
- * @selectors:	the four of them
- * @ldt_sel:	likewise
- * @fs_base:	HOST_FS_BASE as last written
- * @debugctl:	IA32_DEBUGCTL, cleared by each VM exit
- * @pebs:	IA32_PEBS_ENABLE, where it has to be 0 in the guest
- * @kernel_gs_base: IA32_KERNEL_GS_BASE of the VMM thread
- * @xcr0_lent:	XCR0 is the guest's
- * @fpu_section: the FPU is borrowed by kernel_fpu_begin()
- * @msrs_loaded: bit per enum vtx_hw_msr: the guest's value is in the CPU
- */
-struct vtx_host {
-	union {
-		struct {
-			u16 fs_sel, gs_sel, ds_sel, es_sel;
-		};
-		u64 selectors;
-	};
-	u16 ldt_sel;
-	unsigned long fs_base;
-	u64 debugctl;
-	u64 pebs;
-	u64 kernel_gs_base;
-	u32 msrs_loaded;
-	bool xcr0_lent;
-	bool fpu_section;
-};
 
 /**
  * struct vtx_vcpu - one virtual CPU
@@ -279,37 +164,26 @@ struct vtx_host {
  * @dr7:	[v] likewise vtx_dr7()
  * @osxsave:	[v] CR4.OSXSAVE: @xcr0 counts
  * @msrs:	[v] guest values of the swapped MSRs
- * @tsc_offset:	[v] guest TSC - host TSC, less what suspends took from the latter;
- *		grows where a move finds a TSC that is behind
- * @tsc_adjust:	[v] IA32_TSC_ADJUST
- * @misc_enable: [v] IA32_MISC_ENABLE
- * @sw_msrs:	[v] MSRs that are only stored (msr.c)
+ * @tsc:	[v] time-stamp counter
+ * @msr:	[v] MSRs that are msr.c's alone
  * @mce:	[v] machine-check registers
  * @cpuid:	[v] what the guest sees
- * @nr_cpuid:	[v] entries of it
- * @cpuid_last:	[v] the entry that the guest asked for last
- * @msr_last:	[v] likewise, of the MSR table
- * @cstar:	[v] IA32_CSTAR, which no Intel CPU uses
- * @cr4_allowed: [v] CR4 bits that the guest may set, from @cpuid
- * @cr4_mask:	[v] the others, and those whose writes vtx must see
+ * @cr4:	[v] which bits of CR4 are the guest's
  * @ran:	[v] the vCPU has entered the guest: CPUID is fixed
  * @pdptes_stale: [v] CR3 or the paging mode came from outside
  * @exit:	[v] the last exit
  * @event:	[v] event injection
  * @debug:	[v] the debugger's wishes
- * @sigmask:	[v] signals blocked during a run, if @has_sigmask
- * @has_sigmask: [v] KVM_SET_SIGNAL_MASK was called
+ * @sigmask:	[v] signals blocked during a run
  * @pending:	[v] I/O that KVM_RUN has to finish
  * @pio:	[v] port I/O in the VMM's hands
  * @mmio:	[I] emulated memory access in the VMM's hands
  * @host:	[p] borrowed host state
- * @spare:	[v] EPT pages in reserve
- * @last_fault:	[v] guest page that the last EPT violation mapped
- * @device_gfn:	[v] guest page where a device was accessed last
- * @device_gen:	[v] vtx_vm.map_gen of a map that has no such page; 0: none is known
+ * @fault:	[v] EPT violations
+ * @device:	[v] where a device was accessed last
  * @fpu:	[I] guest FPU area in XSAVE standard format
  * @msr_bitmap:	[I] 4 KBytes
- * @l1d_flush:	[p] something of the host may be in the L1D
+ * @l1d:	[p] what is known of the L1D
  */
 struct vtx_vcpu {
 	struct vtx_vm *vm;
@@ -332,36 +206,26 @@ struct vtx_vcpu {
 	u64 dr7;
 	bool osxsave;
 	u64 msrs[VTX_NR_HW_MSRS];
-	u64 tsc_offset;
-	u64 tsc_adjust;
-	u64 misc_enable;
-	u64 *sw_msrs;
+	struct vtx_tsc tsc;
+	struct vtx_msr msr;
 	struct vtx_mce *mce;
-	struct kvm_cpuid_entry2 *cpuid;
-	unsigned int nr_cpuid;
-	const struct kvm_cpuid_entry2 *cpuid_last;
-	const struct guest_msr *msr_last;
-	u64 cstar;
-	u64 cr4_allowed;
-	u64 cr4_mask;
+	struct vtx_cpuid cpuid;
+	struct vtx_cr4 cr4;
 	bool ran;
 	bool pdptes_stale;
 	struct vtx_exit exit;
 	struct vtx_event event;
 	struct vtx_debug debug;
-	sigset_t sigmask;
-	bool has_sigmask;
+	struct vtx_sigmask sigmask;
 	enum vtx_pending_io pending;
 	struct vtx_pio pio;
 	struct vtx_mmio *mmio;
 	struct vtx_host host;
-	struct vtx_ept_spare spare;
-	gfn_t last_fault;
-	gfn_t device_gfn;
-	unsigned long device_gen;
+	struct vtx_fault_vcpu fault;
+	struct vtx_device device;
 	void *fpu;
 	void *msr_bitmap;
-	bool l1d_flush;
+	struct vtx_l1d l1d;
 };
 
 /* Return values of exit handlers, besides negative errnos: see exit.c. */

@@ -22,7 +22,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "../include/uapi/vtx.h"
+#include "uapi/vtx.h"
 
 #define NAME(symbol, name) name,
 static const char * const policies[] = { VTX_TLB_POLICIES(NAME) };

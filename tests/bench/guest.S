@@ -7,7 +7,7 @@
  * Set by the host: R9 is EAX and R10 is EDX of the operation, RCX is free for
  * it, RSI and RBX are the payload's own. Differences go to SAMPLES.
  */
-#include "../guest/guest.h"
+#include "../guest_code/guest.h"
 #include "bench.h"
 
 /* For the quoted instructions below, where the preprocessor does not look. */

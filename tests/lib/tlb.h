@@ -9,7 +9,7 @@
 #include <pthread.h>
 #include <sched.h>
 
-#include "../../include/uapi/vtx.h"
+#include "uapi/vtx.h"
 #include "vtx_test.h"
 
 #define CPU1_ONLINE "/sys/devices/system/cpu/cpu1/online"

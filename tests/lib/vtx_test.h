@@ -21,7 +21,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "../guest/guest.h"
+#include "../guest_code/guest.h"
 
 #define PAGE		4096UL
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * An EPT entry changes while vCPUs enter: vtx_tlb_enter(), vtx_tlb_exit() and
- * vtx_tlb_ept_flush() of src/tlb.c (V5, V6).
+ * vtx_tlb_ept_flush() of src/tlb/tlb.c (V5, V6).
  *
  * Two vCPUs wander over two CPUs. FLUSHERS threads change the same EPT entry;
  * each frees the page behind its old value as soon as the flush returns. A CPU

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * A VPID from hand to hand: vtx_tlb_vcpu_init(), flush_vpid(),
- * vtx_tlb_vcpu_release(), vtx_tlb_cpu_off() and vtx_tlb_scrub() of src/tlb.c
- * with the pool of src/vpid.c (V1 to V4).
+ * vtx_tlb_vcpu_release(), vtx_tlb_cpu_off() and vtx_tlb_scrub() of src/tlb/tlb.c
+ * with the pool of src/tlb/vpid.c (V1 to V4).
  *
  * Two vCPU slots live twice each, take an id from a pool of VPIDS, run on any
  * CPU, change their page tables where they run, and are released, while a CPU

@@ -40,4 +40,10 @@ static inline bool list_empty(const struct list_head *head)
 	return head->next == head;
 }
 
+struct hlist_node;
+
+struct hlist_head {
+	struct hlist_node *first;
+};
+
 #endif /* _UNIT_LINUX_LIST_H */

@@ -1,0 +1,450 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * mm.c - guest memory follows the process: the mmu notifier
+ *
+ * Owns one notifier per process, shared by its VMs. Guest pages are not
+ * pinned: whatever takes a page away from the process takes it away from the
+ * guest first. The protocol with fault.c:
+ *
+ *	start():  busy++, [low, high) takes in the range; then for each VM under
+ *		  its ept_lock: zap, flush; in pieces where the range is long
+ *	fault:	  reads seq; finds the page; under ept_lock maps it only if busy is
+ *		  0 or the page is not in [low, high), and seq is what it was
+ *	end():	  seq++, then busy--
+ *
+ * A fault that takes ept_lock before the zap is zapped. One that takes it after
+ * sees busy, and a [low, high) that has the zapped range: as long as busy is not 0
+ * it only grows. If another start() has begun it anew, or busy is 0, the
+ * invalidation is over, and the fault sees another seq. So an invalidation stops
+ * faults in its range, and those under way when it ends come again.
+ *
+ * Look-ups by address go through all slots, which are sorted by guest page: the
+ * notifier is called for whole ranges, and VMs have few slots.
+ *
+ * Teardown uses mmu_notifier_put(), which waits for no grace period.
+ */
+#include "mem/mm.h"
+
+#include <linux/atomic.h>
+#include <linux/mm.h>
+#include <linux/mmu_notifier.h>
+#include <linux/pgtable.h>
+#include <linux/rcupdate.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+#include <linux/wait_bit.h>
+
+#include "mem/ept.h"
+#include "mem/memslot.h"
+#include "tlb/tlb.h"
+#include "vtx.h"
+
+/**
+ * struct vtx_mm - a process that has VMs
+ * @mn:		the notifier
+ * @lock:	protects all members; taken before a VM's ept_lock
+ * @vms:	the VMs, by vtx_vm.follow
+ * @busy:	invalidations under way; also read under ept_lock alone
+ * @low:	lowest address that they have to do with; likewise
+ * @high:	the one behind the highest; likewise
+ * @seq:	invalidations ended; likewise
+ */
+struct vtx_mm {
+	struct mmu_notifier mn;
+	spinlock_t lock;
+	struct list_head vms;
+	unsigned int busy;
+	unsigned long low;
+	unsigned long high;
+	unsigned long seq;
+};
+
+/* Times that the kernel heard of pages that guests use. */
+atomic64_t vtx_mm_aged;
+
+/* Process memory that is zapped without a pause, in all slots that have it. */
+#define PIECE		(256UL << 20)
+#define MIN_PIECE	(2UL << 20)
+
+/**
+ * vtx_mm_flush() - something was taken from the guest
+ * @vm: the VM, ept_lock held since
+ *
+ * When this returns no CPU uses it any more, nor the tables that led there.
+ */
+void vtx_mm_flush(struct vtx_vm *vm)
+{
+	lockdep_assert_held(&vm->ept_lock);
+	vtx_tlb_ept_flush(&vm->tlb);
+	vm->ept.stale = false;
+	vtx_ept_free_gone(&vm->ept);
+}
+
+/* What do_range() does to what the guest sees of a range of the process. */
+enum action { ZAP, AGE, LOOK };
+
+/* ept_lock held. Return: ZAP: something was mapped; else: the guest has used it. */
+static bool do_slot(struct vtx_vm *vm, const struct vtx_memslot *s, gfn_t first,
+		    gfn_t end, enum action what)
+{
+	const struct vtx_ept_log log = { s->dirty, s->gfn };
+
+	switch (what) {
+	case ZAP:
+		return vtx_ept_zap(&vm->ept, first, end, &log);
+	case AGE:
+		return vtx_ept_age(&vm->ept, first, end);
+	default:
+		return vtx_ept_has_ad(&vm->ept) ? vtx_ept_young(&vm->ept, first) :
+						  vtx_ept_lookup(&vm->ept, first);
+	}
+}
+
+/* ept_lock held. [start, end) are addresses of the process. */
+static bool do_range(struct vtx_vm *vm, unsigned long start, unsigned long end,
+		     enum action what)
+{
+	bool r = false;
+	unsigned int i;
+
+	for (i = 0; i < vm->memmap->n; i++) {
+		const struct vtx_memslot *s = &vm->memmap->slot[i];
+		unsigned long s_end = s->hva + (s->npages << PAGE_SHIFT);
+		unsigned long from = max(start, s->hva), to = min(end, s_end);
+
+		if (from < to)
+			r |= do_slot(vm, s, s->gfn + ((from - s->hva) >> PAGE_SHIFT),
+				     s->gfn + ((to - s->hva + PAGE_SIZE - 1) >> PAGE_SHIFT),
+				     what);
+	}
+	return r;
+}
+
+/*
+ * mm->lock held. Moves *@start on to where a slot has memory of the process. Return:
+ * how far to go from there: the same memory may be in every slot of every VM.
+ */
+static unsigned long next_piece(struct vtx_mm *mm, unsigned long *start, unsigned long end)
+{
+	unsigned long first = end, slots = 1, piece;
+	struct vtx_vm *vm;
+	unsigned int i;
+
+	list_for_each_entry(vm, &mm->vms, follow.link) {
+		spin_lock(&vm->ept_lock);
+		slots += vm->memmap->n;
+		for (i = 0; i < vm->memmap->n; i++) {
+			const struct vtx_memslot *s = &vm->memmap->slot[i];
+
+			if (s->hva + (s->npages << PAGE_SHIFT) > *start)
+				first = min(first, max(*start, s->hva));
+		}
+		spin_unlock(&vm->ept_lock);
+	}
+	*start = first;
+	piece = max(PIECE / slots, MIN_PIECE);
+	return end - first > piece ? first + piece : end;
+}
+
+/*
+ * Takes [start, end) of the process away from all its guests. With busy raised
+ * (or the VMs dead) nothing comes back meanwhile, so that the locks can be
+ * dropped between pieces.
+ */
+static void zap_all(struct vtx_mm *mm, unsigned long start, unsigned long end,
+		    bool may_sleep)
+{
+	struct vtx_vm *vm;
+	unsigned long to;
+
+	for (; start < end; start = to) {
+		to = end;
+		spin_lock(&mm->lock);
+		/* Where nobody may sleep pieces gain nothing, and each costs something. */
+		if (may_sleep && end - start > MIN_PIECE)
+			to = next_piece(mm, &start, end);
+		list_for_each_entry(vm, &mm->vms, follow.link) {
+			/* Its release makes busy visible to who takes it next. */
+			spin_lock(&vm->ept_lock);
+			if (do_range(vm, start, to, ZAP) || vm->ept.stale)
+				vtx_mm_flush(vm);
+			spin_unlock(&vm->ept_lock);
+		}
+		spin_unlock(&mm->lock);
+		if (may_sleep)
+			cond_resched();
+	}
+}
+
+static int start(struct mmu_notifier *mn,
+		 const struct mmu_notifier_range *range)
+{
+	struct vtx_mm *mm = container_of(mn, struct vtx_mm, mn);
+	unsigned long low = range->start, high = range->end;
+
+	spin_lock(&mm->lock);
+	if (mm->busy) {
+		low = min(mm->low, low);
+		high = max(mm->high, high);
+	}
+	/* Pairs with vtx_mm_retry(): who sees this sees seq of who was here before. */
+	smp_store_release(&mm->low, low);
+	/* Likewise. */
+	smp_store_release(&mm->high, high);
+	WRITE_ONCE(mm->busy, mm->busy + 1);
+	spin_unlock(&mm->lock);
+	zap_all(mm, range->start, range->end, mmu_notifier_range_blockable(range));
+	return 0;
+}
+
+static void end(struct mmu_notifier *mn,
+		const struct mmu_notifier_range *range)
+{
+	struct vtx_mm *mm = container_of(mn, struct vtx_mm, mn);
+
+	spin_lock(&mm->lock);
+	WRITE_ONCE(mm->seq, mm->seq + 1);
+	/* Pairs with vtx_mm_retry(): who sees busy 0 sees this seq. */
+	smp_store_release(&mm->busy, mm->busy - 1);
+	spin_unlock(&mm->lock);
+}
+
+/*
+ * Has a guest used the range? Without accessed flags the question is asked by
+ * taking the pages away: who has used them faults, which a page that is about to
+ * be reclaimed is worth.
+ */
+static bool age(struct mmu_notifier *mn, unsigned long start, unsigned long end,
+		bool flush)
+{
+	struct vtx_mm *mm = container_of(mn, struct vtx_mm, mn);
+	bool young = false, ad, r;
+	struct vtx_vm *vm;
+
+	spin_lock(&mm->lock);
+	list_for_each_entry(vm, &mm->vms, follow.link) {
+		spin_lock(&vm->ept_lock);
+		ad = vtx_ept_has_ad(&vm->ept);
+		r = do_range(vm, start, end, ad ? AGE : ZAP);
+		if (r && (flush || !ad))
+			vtx_mm_flush(vm);
+		spin_unlock(&vm->ept_lock);
+		young |= r;
+	}
+	spin_unlock(&mm->lock);
+	if (young)
+		atomic64_inc(&vtx_mm_aged);
+	return young;
+}
+
+static int clear_flush_young(struct mmu_notifier *mn, struct mm_struct *unused,
+			     unsigned long start, unsigned long end)
+{
+	return age(mn, start, end, true);
+}
+
+static int clear_young(struct mmu_notifier *mn, struct mm_struct *unused,
+		       unsigned long start, unsigned long end)
+{
+	return age(mn, start, end, false);
+}
+
+/* Without accessed flags nobody knows: a page that is mapped was used once. */
+static int test_young(struct mmu_notifier *mn, struct mm_struct *unused,
+		      unsigned long address)
+{
+	struct vtx_mm *mm = container_of(mn, struct vtx_mm, mn);
+	bool young = false;
+	struct vtx_vm *vm;
+
+	spin_lock(&mm->lock);
+	list_for_each_entry(vm, &mm->vms, follow.link) {
+		spin_lock(&vm->ept_lock);
+		young |= do_range(vm, address, address + 1, LOOK);
+		spin_unlock(&vm->ept_lock);
+	}
+	spin_unlock(&mm->lock);
+	return young;
+}
+
+/**
+ * vtx_mm_seq() - before looking up a page of the process
+ * @vm: the VM
+ *
+ * Return: what to pass to vtx_mm_retry().
+ */
+unsigned long vtx_mm_seq(const struct vtx_vm *vm)
+{
+	/* Pairs with the lock in start(): the look-up comes after. */
+	return smp_load_acquire(&vm->follow.mm->seq);
+}
+
+/**
+ * vtx_mm_retry() - may pages be stale by now?
+ * @vm:    the VM, ept_lock held
+ * @seq:   from vtx_mm_seq()
+ * @first: address of the first page in the process
+ * @end:   the address behind the last
+ *
+ * Return: true if they must be looked up again.
+ */
+bool vtx_mm_retry(const struct vtx_vm *vm, unsigned long seq, unsigned long first,
+		  unsigned long end)
+{
+	const struct vtx_mm *mm = vm->follow.mm;
+	unsigned long low, high;
+	unsigned int busy;
+
+	lockdep_assert_held(&vm->ept_lock);
+	/* Pairs with the release in end(): seq is read last. */
+	busy = smp_load_acquire(&mm->busy);
+	/* Pairs with that in start(), likewise. */
+	low = smp_load_acquire(&mm->low);
+	/* Likewise. */
+	high = smp_load_acquire(&mm->high);
+	return (busy && first < high && low < end) || READ_ONCE(mm->seq) != seq;
+}
+
+/* The process is gone though somebody holds the fds: nothing may run again. */
+static void release(struct mmu_notifier *mn, struct mm_struct *unused)
+{
+	struct vtx_mm *mm = container_of(mn, struct vtx_mm, mn);
+	struct vtx_vm *vm;
+
+	spin_lock(&mm->lock);
+	list_for_each_entry(vm, &mm->vms, follow.link) {
+		/* A fault that holds it is zapped, the next one finds this. */
+		spin_lock(&vm->ept_lock);
+		WRITE_ONCE(vm->dead, true);
+		spin_unlock(&vm->ept_lock);
+	}
+	spin_unlock(&mm->lock);
+	zap_all(mm, 0, TASK_SIZE_MAX, true);
+}
+
+/**
+ * vtx_mm_level() - how large a page the process has at an address
+ * @mm:  the current process
+ * @hva: the address
+ *
+ * What it says is true as long as vtx_mm_retry() says false: whatever splits a
+ * page of the process calls the notifier.
+ *
+ * Return: 2 if a page of 2 MBytes or more is mapped there as one, else 1.
+ */
+unsigned int vtx_mm_level(struct mm_struct *mm, unsigned long hva)
+{
+	unsigned int level = 1;
+	unsigned long flags;
+	pgd_t pgd;
+	p4d_t p4d;
+	pud_t pud;
+	pmd_t pmd;
+
+	/* Page tables are freed only after an IPI to, or RCU on, this CPU. */
+	local_irq_save(flags);
+	pgd = READ_ONCE(*pgd_offset(mm, hva));
+	if (pgd_none(pgd))
+		goto out;
+	p4d = READ_ONCE(*p4d_offset(&pgd, hva));
+	if (p4d_none(p4d) || !p4d_present(p4d))
+		goto out;
+	pud = READ_ONCE(*pud_offset(&p4d, hva));
+	if (pud_none(pud) || !pud_present(pud))
+		goto out;
+	level = 2;
+	if (pud_leaf(pud))
+		goto out;
+	pmd = READ_ONCE(*pmd_offset(&pud, hva));
+	if (!pmd_present(pmd) || !pmd_leaf(pmd))
+		level = 1;
+out:
+	local_irq_restore(flags);
+	return level;
+}
+
+/* Those whose free_notifier() is still to come. */
+static atomic_t nr_notifiers = ATOMIC_INIT(0);
+
+static struct mmu_notifier *alloc_notifier(struct mm_struct *unused)
+{
+	struct vtx_mm *mm = kzalloc(sizeof(*mm), GFP_KERNEL_ACCOUNT);
+
+	if (!mm)
+		return ERR_PTR(-ENOMEM);
+	spin_lock_init(&mm->lock);
+	INIT_LIST_HEAD(&mm->vms);
+	/* Wraps early, where a mistake about that shows in every test. */
+	mm->seq = -8UL;
+	atomic_inc(&nr_notifiers);
+	return &mm->mn;
+}
+
+static void free_notifier(struct mmu_notifier *mn)
+{
+	kfree(container_of(mn, struct vtx_mm, mn));
+	if (atomic_dec_and_test(&nr_notifiers))
+		wake_up_var(&nr_notifiers);
+}
+
+static const struct mmu_notifier_ops ops = {
+	.invalidate_range_start = start,
+	.invalidate_range_end = end,
+	.clear_flush_young = clear_flush_young,
+	.clear_young = clear_young,
+	.test_young = test_young,
+	.release = release,
+	.alloc_notifier = alloc_notifier,
+	.free_notifier = free_notifier,
+};
+
+/**
+ * vtx_mm_follow() - hear about changes of the current process's memory
+ * @vm: the VM, with its EPT and an empty memory map
+ *
+ * Context: may sleep; takes mmap_lock.
+ * Return: 0, -ENOMEM, -EINTR.
+ */
+int vtx_mm_follow(struct vtx_vm *vm)
+{
+	struct mmu_notifier *mn = mmu_notifier_get(&ops, current->mm);
+
+	if (IS_ERR(mn))
+		return PTR_ERR(mn);
+	vm->follow.mm = container_of(mn, struct vtx_mm, mn);
+	spin_lock(&vm->follow.mm->lock);
+	list_add(&vm->follow.link, &vm->follow.mm->vms);
+	spin_unlock(&vm->follow.mm->lock);
+	return 0;
+}
+
+/**
+ * vtx_mm_unfollow() - the mirror of vtx_mm_follow()
+ * @vm: the VM, which nobody runs
+ */
+void vtx_mm_unfollow(struct vtx_vm *vm)
+{
+	if (!vm->follow.mm)
+		return;
+	spin_lock(&vm->follow.mm->lock);
+	list_del(&vm->follow.link);
+	spin_unlock(&vm->follow.mm->lock);
+	mmu_notifier_put(&vm->follow.mm->mn);
+	vm->follow.mm = NULL;
+}
+
+/**
+ * vtx_mm_exit() - before unload: no notifier callback is left in this module
+ *
+ * mmu_notifier_synchronize() waits for a grace period of SRCU, but callbacks that
+ * other CPUs have queued may still be to come. They run with soft interrupts off,
+ * which RCU waits for, so that the last one has also returned.
+ *
+ * Context: may sleep.
+ */
+void vtx_mm_exit(void)
+{
+	mmu_notifier_synchronize();
+	wait_var_event(&nr_notifiers, !atomic_read(&nr_notifiers));
+	synchronize_rcu();
+}
