@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
 # What a user types; "make help" lists it. What is built is in Kbuild.
 
+ifneq ($(words $(CURDIR))$(findstring :,$(CURDIR)),1)
+$(error vtx can't be built in '$(CURDIR)': Kbuild takes no space and no colon in a path)
+endif
+
 # Headers of the kernel that vtx.ko is for, and of the one that the VMX host boots:
 # scripts/kdir finds both, when first asked for. Each can be given.
 ifeq ($(origin KDIR),undefined)
@@ -13,7 +17,6 @@ ifeq ($(origin VTX_VERSION),undefined)
 VTX_VERSION = $(eval VTX_VERSION := $$(shell scripts/version))$(VTX_VERSION)
 endif
 HARNESS = $(wildcard build/cache/selftests/lib.mk)
-DKMS_TREE = $(DESTDIR)/usr/src/vtx-$(VTX_VERSION)
 
 all: module tools	## build vtx.ko and the programs; KDIR= for another kernel
 	@$(if $(HARNESS),$(MAKE) -C tests,echo "vtx: the kselftests are left out:" \
@@ -72,16 +75,17 @@ shell: vm-module		## a shell on the serial console of the VMX host
 deps:			## install what is missing, from Debian's packages
 	@scripts/install-deps check
 
-install:		## build for the running kernel, install vtx.ko, depmod
-	$(MAKE) -C $(RUNNING) M=$(CURDIR) modules
-	$(MAKE) -C $(RUNNING) M=$(CURDIR) modules_install
-	depmod -a
+install:		## build and install it for the running kernel (KDIR=, DESTDIR=, PREFIX=)
+	+@scripts/install module
 
-dkms-install:		## hand the source to DKMS: rebuilt for every new kernel
-	install -d $(DKMS_TREE)
-	cp -r Kbuild src include LICENSE $(DKMS_TREE)
-	sed 's/@VERSION@/$(VTX_VERSION)/' scripts/dkms.conf.in >$(DKMS_TREE)/dkms.conf
-	dkms install vtx/$(VTX_VERSION)
+dkms-install:		## hand the source to DKMS: built for these kernels and every new one
+	+@scripts/install dkms
+
+uninstall:		## remove what either of them has installed
+	+@scripts/install remove
+
+deb:			## the Debian package vtx-dkms, in build/deb
+	+@scripts/install deb
 
 tags:			## ctags of the module and the tests
 	ctags -R src include tests
@@ -90,13 +94,11 @@ print-kdir:		# for scripts
 	@echo $(KDIR)
 
 clean:			## remove what a build leaves; downloads in build/cache stay
-	$(MAKE) -C $(KDIR) M=$(CURDIR) clean
-	find build -mindepth 1 -maxdepth 1 ! -name cache -exec rm -rf {} +
-	$(RM) tags
+	scripts/clean
 
 help:			## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## */\1\t/p' $(MAKEFILE_LIST) | expand -t 16
 	@echo; scripts/run-vm --help | sed -n '/^hosts/,/^$$/p'
 
 .PHONY: all module vm-module tools tests demo check check-clients qemu-linux unit static vm nested check-kernel bench shell deps install \
-	dkms-install tags print-kdir clean help
+	dkms-install uninstall deb tags print-kdir clean help
