@@ -40,12 +40,12 @@
 #include <asm/desc_defs.h>
 #include <asm/page_types.h>
 
-#include "api/types.h"
-#include "guest/types.h"
-#include "mem/types.h"
-#include "run/types.h"
-#include "tlb/types.h"
-#include "vmx/types.h"
+#include "types/api.h"
+#include "types/guest.h"
+#include "types/mem.h"
+#include "types/run.h"
+#include "types/tlb.h"
+#include "types/vmx.h"
 
 #define VTX_MAX_VCPUS		64
 #define VTX_MAX_CPUID		256

@@ -6,7 +6,7 @@
 #include <linux/kvm.h>
 #include <linux/types.h>
 
-#include "mem/types.h"
+#include "types/mem.h"
 
 int vtx_bus_init(struct vtx_bus *bus);
 void vtx_bus_destroy(struct vtx_bus *bus);

@@ -7,7 +7,7 @@
 #include <linux/types.h>
 
 #include "mem/ept_entry.h"
-#include "mem/types.h"
+#include "types/mem.h"
 
 /**
  * struct vtx_ept_counters - of all sets of tables

@@ -11,7 +11,7 @@
 #include <linux/smp.h>
 #include <linux/types.h>
 
-#include "tlb/types.h"
+#include "types/tlb.h"
 
 /* As a CPU number: has not run anywhere yet; ran last on @cpu, which left since. */
 #define VTX_TLB_NOWHERE		(-1)

@@ -5,7 +5,7 @@
 #include <linux/percpu.h>
 #include <linux/types.h>
 
-#include "vmx/types.h"
+#include "types/vmx.h"
 
 DECLARE_PER_CPU(struct vtx_vmcs *, vtx_current_vmcs);
 

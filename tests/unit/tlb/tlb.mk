@@ -20,7 +20,7 @@ TLB_OPT		?= -O2
 TLB_CFLAGS	:= -std=gnu11 -g $(TLB_OPT) -fno-strict-aliasing -fno-pie -Wall -Wextra -Werror \
 		   -Wno-unused-parameter -Wno-sign-compare -Itlb/smp -Iinclude -Itlb -I. -I$(SRC) -I$(SRC)/../include
 TLB_DEPS	:= $(wildcard tlb/*.[ch] tlb/smp/*.h tlb/smp/*/*.h) tlb/tlb.mk \
-		   $(addprefix $(SRC)/,tlb/tlb.h tlb/types.h tlb/vpid.h vmx/root.h vmx/trace.h) \
+		   $(addprefix $(SRC)/,tlb/tlb.h types/tlb.h tlb/vpid.h vmx/root.h vmx/trace.h) \
 		   $(SRC)/../include/uapi/vtx.h
 TO_STATE	:= objcopy --rename-section .bss=vtx_state,alloc,load,data,contents \
 			   --rename-section .data=vtx_state,alloc,load,data,contents

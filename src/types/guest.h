@@ -3,8 +3,8 @@
  * What src/guest keeps in a VM and in a vCPU. Who owns a structure is in its first line;
  * others ask that file.
  */
-#ifndef _VTX_GUEST_TYPES_H
-#define _VTX_GUEST_TYPES_H
+#ifndef _VTX_TYPES_GUEST_H
+#define _VTX_TYPES_GUEST_H
 
 #include <linux/bits.h>
 #include <linux/kvm.h>
@@ -105,4 +105,4 @@ struct vtx_clock {
 	s64 offset;
 };
 
-#endif /* _VTX_GUEST_TYPES_H */
+#endif /* _VTX_TYPES_GUEST_H */

@@ -3,8 +3,8 @@
  * What src/vmx keeps in a VM and in a vCPU. Who owns a structure is in its first line;
  * others ask that file.
  */
-#ifndef _VTX_VMX_TYPES_H
-#define _VTX_VMX_TYPES_H
+#ifndef _VTX_TYPES_VMX_H
+#define _VTX_TYPES_VMX_H
 
 #include <linux/list.h>
 #include <linux/types.h>
@@ -105,4 +105,4 @@ struct vtx_tsc_vm {
 	u64 offset;
 };
 
-#endif /* _VTX_VMX_TYPES_H */
+#endif /* _VTX_TYPES_VMX_H */

@@ -3,8 +3,8 @@
  * What src/mem keeps in a VM and in a vCPU. Who owns a structure is in its first line;
  * others ask that file.
  */
-#ifndef _VTX_MEM_TYPES_H
-#define _VTX_MEM_TYPES_H
+#ifndef _VTX_TYPES_MEM_H
+#define _VTX_TYPES_MEM_H
 
 #include <linux/kvm_types.h>
 #include <linux/list.h>
@@ -80,4 +80,4 @@ struct vtx_follow {
 	struct list_head link;
 };
 
-#endif /* _VTX_MEM_TYPES_H */
+#endif /* _VTX_TYPES_MEM_H */

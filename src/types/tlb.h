@@ -2,8 +2,8 @@
 /*
  * What src/tlb keeps in a VM and in a vCPU, all of it tlb.c's.
  */
-#ifndef _VTX_TLB_TYPES_H
-#define _VTX_TLB_TYPES_H
+#ifndef _VTX_TYPES_TLB_H
+#define _VTX_TYPES_TLB_H
 
 #include <linux/atomic.h>
 #include <linux/cache.h>
@@ -89,4 +89,4 @@ struct vtx_tlb_vcpu {
 	struct vtx_tlb_counters count;
 };
 
-#endif /* _VTX_TLB_TYPES_H */
+#endif /* _VTX_TYPES_TLB_H */

@@ -3,8 +3,8 @@
  * What src/run keeps in a VM and in a vCPU. Who owns a structure is in its first line;
  * others ask that file.
  */
-#ifndef _VTX_RUN_TYPES_H
-#define _VTX_RUN_TYPES_H
+#ifndef _VTX_TYPES_RUN_H
+#define _VTX_TYPES_RUN_H
 
 #include <linux/kvm_types.h>
 #include <linux/types.h>
@@ -43,4 +43,4 @@ struct vtx_device {
 	unsigned long map_gen;
 };
 
-#endif /* _VTX_RUN_TYPES_H */
+#endif /* _VTX_TYPES_RUN_H */

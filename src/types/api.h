@@ -3,8 +3,8 @@
  * What src/api keeps in a VM and in a vCPU. Who owns a structure is in its first line;
  * others ask that file.
  */
-#ifndef _VTX_API_TYPES_H
-#define _VTX_API_TYPES_H
+#ifndef _VTX_TYPES_API_H
+#define _VTX_TYPES_API_H
 
 #include <linux/signal_types.h>
 #include <linux/types.h>
@@ -19,4 +19,4 @@ struct vtx_sigmask {
 	bool given;
 };
 
-#endif /* _VTX_API_TYPES_H */
+#endif /* _VTX_TYPES_API_H */
