@@ -124,17 +124,22 @@ def download(package, cache, suite=None):
         return cached(package, cache) or fetch(package, cache, suite)
 
 
+def extract(deb, root, part=""):
+    """Unpacks a package, or a part of it, over what is in root."""
+    os.makedirs(root, exist_ok=True)
+    with subprocess.Popen(["dpkg", "--fsys-tarfile", deb],
+                          stdout=subprocess.PIPE) as content:
+        done = subprocess.run(["tar", "-x", "-C", root, f"./{part}"],
+                              stdin=content.stdout, check=False)
+    if done.returncode or content.returncode:
+        raise PackageError(f"{deb} could not be unpacked: {remedy(root)}")
+
+
 def unpack_into(root, deb, part, each=None):
-    """Part of a package ("." for all) becomes the directory root, whole or not at
-    all; each(path) is called for every file there. The caller holds the lock."""
+    """Part of a package becomes the directory root, whole or not at all;
+    each(path) is called for every file there. The caller holds the lock."""
     with unfinished(os.path.dirname(root)) as fresh:
-        with subprocess.Popen(["dpkg", "--fsys-tarfile", deb],
-                              stdout=subprocess.PIPE) as content:
-            done = subprocess.run(["tar", "-x", "-C", fresh, f"./{part}"],
-                                  stdin=content.stdout, check=False)
-        if done.returncode or content.returncode:
-            raise PackageError(f"{deb} could not be unpacked: " +
-                               remedy(os.path.dirname(root)))
+        extract(deb, fresh, part)
         for path in glob.glob(os.path.join(fresh, "**"), recursive=True):
             if each and os.path.isfile(path):
                 each(path)
