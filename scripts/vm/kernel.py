@@ -104,13 +104,13 @@ def keep_module(path):
         os.rename(path, path.removesuffix(".ko") + KEPT)
 
 
-def unpack(deb, cache, part):
-    """The directory that holds part ("boot") of a package, unpacked once."""
+def unpack(deb, cache, part, files=None):
+    """The directory that holds those files (those in part) of a package, once."""
     name = os.path.splitext(os.path.basename(deb))[0]
     root = os.path.join(cache, f"{name}.{part}")
     with package.locked(cache):
         if not os.path.isdir(root):
-            package.unpack_into(root, deb, part, keep_module)
+            package.unpack_into(root, deb, files or part, keep_module)
     return root
 
 
@@ -121,7 +121,8 @@ def from_package(deb, cache):
     if len(images) != 1:
         raise KernelError(f"{deb} holds {len(images)} kernels")
     version = os.path.basename(images[0]).removeprefix("vmlinuz-")
-    return Kernel(version, images[0], lambda: unpack(deb, cache, "lib"))
+    return Kernel(version, images[0], lambda: unpack(
+        deb, cache, "lib", "*lib/modules/*"))   # Debian 13's are in /usr/lib
 
 
 def find(spec, module, cache):

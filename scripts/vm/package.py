@@ -125,11 +125,11 @@ def download(package, cache, suite=None):
 
 
 def extract(deb, root, part=""):
-    """Unpacks a package, or a part of it, over what is in root."""
+    """Unpacks a package, or a part of it (tar's wildcards), over what is in root."""
     os.makedirs(root, exist_ok=True)
     with subprocess.Popen(["dpkg", "--fsys-tarfile", deb],
                           stdout=subprocess.PIPE) as content:
-        done = subprocess.run(["tar", "-x", "-C", root, f"./{part}"],
+        done = subprocess.run(["tar", "-x", "-C", root, "--wildcards", f"./{part}"],
                               stdin=content.stdout, check=False)
     if done.returncode or content.returncode:
         raise PackageError(f"{deb} could not be unpacked: {remedy(root)}")
