@@ -7,7 +7,7 @@
  *   vtx-tlb -p PID       of the VMs and vCPUs of a running process (root)
  *   vtx-tlb CMD ARGS...  what CMD added to the system's counters
  *
- * Needs read access to VTX_DEV (default /dev/vtx); -p needs Linux 5.6.
+ * Needs VTX_DEV (default /dev/vtx) and CAP_SYS_ADMIN; -p needs Linux 5.6.
  * Exit codes: 0, CMD's own, 1 something failed, 2 usage.
  */
 #include <dirent.h>

@@ -36,7 +36,10 @@ struct vtx_report {
 
 /* VTX_GET_INFO - fill in a struct vtx_info */
 #define VTX_GET_INFO		_IOWR('V', 0xe0, struct vtx_report)
-/* VTX_GET_TLB_STATS - fill in a struct vtx_tlb_stats */
+/*
+ * VTX_GET_TLB_STATS - fill in a struct vtx_tlb_stats. On the system fd, whose counters
+ * are of all VMs: EPERM without CAP_SYS_ADMIN.
+ */
 #define VTX_GET_TLB_STATS	_IOWR('V', 0xe1, struct vtx_report)
 
 /* vtx_info.flags */
@@ -129,7 +132,8 @@ enum vtx_tlb_event { VTX_TLB_EVENTS(VTX_TLB_ENUM) VTX_TLB_NR_EVENTS };
  * @flush: INVVPID and INVEPT executed, [enum vtx_tlb_op][enum vtx_tlb_cause]
  * @avoided: INVVPID not executed, [enum vtx_tlb_avoided]
  * @event: other events, [enum vtx_tlb_event]
- * @vpids_in_use: VPIDs that vCPUs hold; the same on each kind of fd, as all below
+ * @vpids_in_use: VPIDs that vCPUs hold; the same on each kind of fd, as all below,
+ *                and 0 without CAP_SYS_ADMIN
  * @vpids_peak: most of them at any time
  * @vpids_exhausted: vCPUs created without a VPID because none was free
  * @vpids_retired: VPIDs never to be handed out again: their flush failed

@@ -7,6 +7,8 @@
  */
 #include "tlb/tlb_report.h"
 
+#include <linux/capability.h>
+#include <linux/cred.h>
 #include <linux/errno.h>
 #include <linux/minmax.h>
 #include <linux/moduleparam.h>
@@ -40,10 +42,12 @@ static struct vtx_tlb_counters *counters(struct vtx_tlb_vm *vm, struct vtx_tlb_v
 
 static void fill_stats(struct vtx_tlb_stats *stats, struct vtx_tlb_counters *count)
 {
-	struct vtx_vpid_stats pool;
+	struct vtx_vpid_stats pool = { };
 	int i, j;
 
-	vtx_vpid_stats(&pool);
+	/* The pool is everybody's: how it is used tells what others do. */
+	if (ns_capable_noaudit(&init_user_ns, CAP_SYS_ADMIN))
+		vtx_vpid_stats(&pool);
 	memset(stats, 0, sizeof(*stats));
 	for (i = 0; i < VTX_TLB_NR_OPS; i++)
 		for (j = 0; j < VTX_TLB_NR_CAUSES; j++)
@@ -110,7 +114,8 @@ static long copy_report(struct vtx_report __user *arg, const void *data, u32 siz
  * @vcpu: the vCPU that the fd stands for, NULL on a VM or the system fd
  *
  * Return: 0, -ENOTTY if @ioctl is neither, -EINVAL, -EFAULT; -E2BIG: more than a
- * page is asked for.
+ * page is asked for; -EPERM: the system's counters, which are of all VMs, without
+ * CAP_SYS_ADMIN.
  */
 long vtx_tlb_ioctl(unsigned int ioctl, void __user *arg, struct vtx_tlb_vm *vm,
 		   struct vtx_tlb_vcpu *vcpu)
@@ -125,6 +130,8 @@ long vtx_tlb_ioctl(unsigned int ioctl, void __user *arg, struct vtx_tlb_vm *vm,
 		fill_info(&u.info, vcpu);
 		return copy_report(arg, &u.info, sizeof(u.info));
 	case VTX_GET_TLB_STATS:
+		if (!vm && !capable(CAP_SYS_ADMIN))
+			return -EPERM;
 		fill_stats(&u.stats, counters(vm, vcpu));
 		return copy_report(arg, &u.stats, sizeof(u.stats));
 	default:

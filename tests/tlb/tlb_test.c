@@ -6,8 +6,10 @@
  * module's own counters tell. vpid_test.c has what follows from VPIDs.
  */
 #include <libgen.h>
+#include <linux/capability.h>
 #include <stddef.h>
 #include <sys/mount.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "kselftest_harness.h"
@@ -362,6 +364,44 @@ TEST_F(tlb, report_errors)
 		EXPECT_ERRNO(E2BIG, ioctl(fd, VTX_GET_INFO, &r));
 		EXPECT_ERRNO(ENOTTY, ioctl(fd, _IOWR('V', 0xe2, struct vtx_report), &r));
 	}
+}
+
+/* In a process of its own, which gives CAP_SYS_ADMIN up. */
+static int without_admin(const struct vm *m)
+{
+	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2] = { };
+	struct vtx_tlb_stats s;
+	struct vtx_report r = { .size = sizeof(s), .addr = (uintptr_t)&s };
+
+	if (syscall(SYS_capset, &head, data))
+		return 1;
+	if (ioctl(m->dev, VTX_GET_TLB_STATS, &r) != -1 || errno != EPERM)
+		return 2;
+	for (int i = 0; i < 2; i++) {
+		r.size = sizeof(s);
+		if (ioctl(i ? m->cpu : m->fd, VTX_GET_TLB_STATS, &r))
+			return 3;
+		if (s.vpids_in_use || s.vpids_peak || s.vpids_exhausted || s.vpids_retired)
+			return 4;
+	}
+	r = (struct vtx_report){ .size = sizeof(struct vtx_info), .addr = (uintptr_t)&s };
+	return ioctl(m->dev, VTX_GET_INFO, &r) ? 5 : 0;
+}
+
+TEST_F(tlb, counters_of_all_vms_need_cap_sys_admin)
+{
+	int status;
+	pid_t pid = fork();
+
+	ASSERT_LE(0, pid);
+	if (!pid)
+		_exit(without_admin(&self->m));
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	EXPECT_EQ(0, status >> 8);
+	EXPECT_EQ(0, status & 0xff);
+	if (info(self->m.dev).flags & VTX_INFO_VPID)
+		EXPECT_LT(0, stats(self->m.fd).vpids_in_use);
 }
 
 TEST_F(tlb, report_fits_any_buffer)
