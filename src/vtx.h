@@ -36,6 +36,7 @@
 #include <linux/rwsem.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
+#include <linux/xarray.h>
 
 #include <asm/desc_defs.h>
 #include <asm/page_types.h>
@@ -47,13 +48,13 @@
 #include "types/tlb.h"
 #include "types/vmx.h"
 
-#define VTX_MAX_VCPUS		64
+#define VTX_MAX_VCPUS		1024	/* KVM's, likewise the next */
+#define VTX_MAX_VCPU_IDS	4096
 #define VTX_MAX_CPUID		256
 #define VTX_NO_GFN		(~0ULL)
 #define VTX_RUN_PAGES		3	/* kvm_run, port I/O data, coalesced ring */
 
 struct vtx_mm;
-struct vtx_memmap;
 struct vtx_msr_filter;
 
 /* GPRs in the order of instruction encodings, as struct kvm_regs is not. */
@@ -71,6 +72,7 @@ enum vtx_gpr {
  * @lock:	writers of @memmap, creation of vCPUs
  * @vcpus:	[m] by id; written once, before the vCPU's fd exists
  * @nr_vcpus:	[m] how many of them
+ * @max_vcpu_ids: [m] their ids are below this, 0: not fixed yet
  * @ept_lock:	see above
  * @memmap:	[m and e to write, either to read] guest-physical memory map
  * @ept:	[e] the page tables
@@ -81,6 +83,7 @@ enum vtx_gpr {
  * @log_options: [m] how KVM_GET_DIRTY_LOG works: KVM_DIRTY_LOG_*
  * @bus:	its own lock: writes that need no VMM
  * @boot_id:	[m] id of the boot processor
+ * @mmu_pages:	[m] KVM_SET_NR_MMU_PAGES, 0: never
  * @clock:	[a] the VM's clock
  * @msr_filter:	[m] MSRs that the VMM has taken away, NULL: none (msr_filter.c)
  * @user_msrs:	[a] KVM_MSR_EXIT_REASON_* that go to the VMM
@@ -92,10 +95,11 @@ struct vtx_vm {
 	struct mm_struct *mm;
 	pid_t pid;
 	struct mutex lock;
-	struct vtx_vcpu *vcpus[VTX_MAX_VCPUS];
+	struct xarray vcpus;
 	unsigned int nr_vcpus;
+	unsigned int max_vcpu_ids;
 	spinlock_t ept_lock;
-	struct vtx_memmap *memmap;
+	struct vtx_memmap memmap;
 	struct vtx_ept ept;
 	struct vtx_tlb_vm tlb;
 	struct vtx_follow follow;
@@ -104,6 +108,7 @@ struct vtx_vm {
 	unsigned long log_options;
 	struct vtx_bus bus;
 	unsigned int boot_id;
+	u32 mmu_pages;
 	struct vtx_clock clock;
 	struct vtx_msr_filter __rcu *msr_filter;
 	u32 user_msrs;

@@ -12,9 +12,10 @@
 #include <linux/bitops.h>
 #include <linux/errno.h>
 #include <linux/mm.h>
-#include <linux/nospec.h>
+#include <linux/rbtree.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
+#include <linux/string.h>
 #include <linux/uaccess.h>
 
 #include "mem/dirty.h"
@@ -26,36 +27,49 @@
 
 #define MAX_PAGES	((1ULL << 31) - 1)	/* of a slot, KVM's limit */
 
-static struct vtx_memmap *alloc_map(unsigned int slots)
-{
-	return kvzalloc(struct_size((struct vtx_memmap *)NULL, slot, slots),
-			GFP_KERNEL_ACCOUNT);
-}
-
 /**
  * vtx_memory_init() - begin with no memory
  * @vm: the new VM
- *
- * Return: 0, -ENOMEM.
  */
-int vtx_memory_init(struct vtx_vm *vm)
+void vtx_memory_init(struct vtx_vm *vm)
 {
 	init_rwsem(&vm->map_sem);
-	vm->memmap = alloc_map(0);
-	return vm->memmap ? 0 : -ENOMEM;
+	vtx_memmap_init(&vm->memmap);
+}
+
+static void free_slot(struct vtx_memslot *slot)
+{
+	if (!slot)
+		return;
+	kvfree(slot->dirty);
+	kfree(slot);
 }
 
 /**
  * vtx_memory_destroy() - free the memory map
  * @vm: the VM, which nobody runs and which follows its process no more
+ *
+ * Context: may sleep.
  */
 void vtx_memory_destroy(struct vtx_vm *vm)
 {
-	unsigned int i;
+	struct vtx_memslot *slot, *next;
 
-	for (i = 0; i < vm->memmap->n; i++)
-		kvfree(vm->memmap->slot[i].dirty);
-	kvfree(vm->memmap);
+	rbtree_postorder_for_each_entry_safe(slot, next, &vm->memmap.by_gfn, by_gfn) {
+		free_slot(slot);
+		cond_resched();
+	}
+}
+
+/**
+ * vtx_memory_pages() - how much memory a VM has
+ * @vm: the VM, whose lock is held
+ *
+ * Return: pages in its slots.
+ */
+u64 vtx_memory_pages(const struct vtx_vm *vm)
+{
+	return vm->memmap.npages;
 }
 
 /* What no VM could have: KVM's checks in KVM's order. */
@@ -100,19 +114,21 @@ static void zap(struct vtx_vm *vm, const struct vtx_memslot *slot)
 	}
 }
 
-/* vm->lock held. Faults that start after this see the new map. */
-static void install_map(struct vtx_vm *vm, struct vtx_memmap *map)
+/* vm->lock held. Faults that start after this see the new map. @old, @new: or NULL. */
+static void change_map(struct vtx_vm *vm, struct vtx_memslot *old, struct vtx_memslot *new)
 {
-	struct vtx_memmap *old = vm->memmap;
-
 	spin_lock(&vm->ept_lock);
-	vm->memmap = map;
+	if (old)
+		vtx_memmap_remove(&vm->memmap, old);
+	if (new)
+		vtx_memmap_add(&vm->memmap, new);
 	WRITE_ONCE(vm->map_gen, vm->map_gen + 1);
 	spin_unlock(&vm->ept_lock);
-	/* Copies that found the old map may still be under way. */
+	if (!old)
+		return;
+	/* Copies that found the old slot may still be under way. */
 	down_write(&vm->map_sem);
 	up_write(&vm->map_sem);
-	kvfree(old);
 }
 
 /* vm->lock held. Nothing of the slot is mapped when this returns. */
@@ -159,43 +175,38 @@ static void log_changed(struct vtx_vm *vm, const struct vtx_memslot *slot)
 		vtx_dirty_watch(vm, slot);
 }
 
-/* vm->lock held. @slot without pages: delete. */
-static int replace(struct vtx_vm *vm, struct vtx_memslot *slot, struct vtx_memslot *old)
+/* vm->lock held. @want without pages: delete @old. */
+static int replace(struct vtx_vm *vm, const struct vtx_memslot *want, struct vtx_memslot *old)
 {
-	bool stays = old && slot->npages && slot->gfn == old->gfn;
-	unsigned long *dirty = old ? old->dirty : NULL;
-	struct vtx_memmap *map;
+	bool stays = old && want->npages && want->gfn == old->gfn;
+	struct vtx_memslot *new = NULL;
 	int r;
 
-	map = alloc_map(vm->memmap->n + 1);
-	if (!map)
-		return -ENOMEM;
-	r = begin_log(vm, slot, old);
-	if (r) {
-		kvfree(map);
-		return r;
+	if (want->npages) {
+		new = kmemdup(want, sizeof(*want), GFP_KERNEL_ACCOUNT);
+		if (!new)
+			return -ENOMEM;
+		r = begin_log(vm, new, old);
+		if (r) {
+			kfree(new);
+			return r;
+		}
 	}
 	if (old && !stays)
 		empty_slot(vm, old);
-	vtx_memmap_replace(map, vm->memmap, slot->id, slot->npages ? slot : NULL);
-	install_map(vm, map);
-	if (dirty != slot->dirty)
-		kvfree(dirty);
+	change_map(vm, old, new);
+	if (old && new && old->dirty == new->dirty)
+		old->dirty = NULL;
+	free_slot(old);
 	if (stays)
-		log_changed(vm, slot);
+		log_changed(vm, new);
 	return 0;
-}
-
-/* vm->lock held. @id comes from the user and has been checked. */
-static struct vtx_memslot *find_id(struct vtx_vm *vm, u32 id)
-{
-	return vtx_memmap_find_id(vm->memmap, array_index_nospec(id, VTX_NR_MEMSLOTS));
 }
 
 /* vm->lock held. */
 static int set_region(struct vtx_vm *vm, const struct kvm_userspace_memory_region *r)
 {
-	struct vtx_memslot *old = find_id(vm, r->slot);
+	struct vtx_memslot *old = vtx_memmap_find_id(&vm->memmap, r->slot);
 	struct vtx_memslot slot = {
 		.gfn = r->guest_phys_addr >> PAGE_SHIFT,
 		.npages = r->memory_size >> PAGE_SHIFT,
@@ -207,7 +218,6 @@ static int set_region(struct vtx_vm *vm, const struct kvm_userspace_memory_regio
 	if (!slot.npages) {
 		if (!old)
 			return -EINVAL;
-		slot.flags = 0;
 		return replace(vm, &slot, old);
 	}
 	if (old) {
@@ -218,7 +228,7 @@ static int set_region(struct vtx_vm *vm, const struct kvm_userspace_memory_regio
 		if (slot.gfn == old->gfn && slot.flags == old->flags)
 			return 0;
 	}
-	if (vtx_memmap_overlaps(vm->memmap, &slot))
+	if (vtx_memmap_overlaps(&vm->memmap, &slot))
 		return -EEXIST;
 	/* What four levels of EPT don't reach, or the CPU has no addresses for. */
 	if (slot.gfn + slot.npages >
@@ -253,7 +263,7 @@ static int ioctl_log(struct vtx_vm *vm, u32 id, const struct kvm_dirty_log *get,
 	if (id >= VTX_NR_MEMSLOTS || (clear && clear->first_page % BITS_PER_LONG))
 		return -EINVAL;
 	mutex_lock(&vm->lock);
-	slot = find_id(vm, id);
+	slot = vtx_memmap_find_id(&vm->memmap, id);
 	if (slot && slot->dirty)
 		r = get ? vtx_dirty_get(vm, slot, get->dirty_bitmap) :
 			  vtx_dirty_clear(vm, slot, clear);

@@ -16,6 +16,7 @@
 
 #include <asm/tsc.h>
 
+#include "emulate/gwalk.h"
 #include "guest/cpuid.h"
 #include "guest/event.h"
 #include "guest/event_state.h"
@@ -63,6 +64,46 @@ static int ioctl_get_msrs(struct vtx_vcpu *vcpu, struct kvm_msrs __user *user, b
 	return r ? r : i;
 }
 
+static int set_cpuid(struct vtx_vcpu *vcpu, const struct kvm_cpuid_entry2 *entries,
+		     unsigned int n)
+{
+	int r;
+
+	vtx_vcpu_load(vcpu);
+	r = vtx_cpuid_set(vcpu, entries, n);
+	vtx_vcpu_put(vcpu);
+	return r;
+}
+
+/* KVM_SET_CPUID: of the time before leaves had sub-leaves. */
+static int ioctl_set_cpuid(struct vtx_vcpu *vcpu, struct kvm_cpuid __user *user)
+{
+	struct kvm_cpuid_entry2 *entries;
+	struct kvm_cpuid_entry *old;
+	struct kvm_cpuid head;
+	unsigned int i;
+	int r;
+
+	if (copy_from_user(&head, user, sizeof(head)))
+		return -EFAULT;
+	if (head.nent > VTX_MAX_CPUID)
+		return -E2BIG;
+	old = vmemdup_user(user->entries, head.nent * sizeof(*old));
+	if (IS_ERR(old))
+		return PTR_ERR(old);
+	entries = kvcalloc(head.nent, sizeof(*entries), GFP_KERNEL_ACCOUNT);
+	for (i = 0; entries && i < head.nent; i++)
+		entries[i] = (struct kvm_cpuid_entry2){
+			.function = old[i].function,
+			.eax = old[i].eax, .ebx = old[i].ebx,
+			.ecx = old[i].ecx, .edx = old[i].edx,
+		};
+	r = entries ? set_cpuid(vcpu, entries, head.nent) : -ENOMEM;
+	kvfree(entries);
+	kvfree(old);
+	return r;
+}
+
 static int ioctl_set_cpuid2(struct vtx_vcpu *vcpu, struct kvm_cpuid2 __user *user)
 {
 	struct kvm_cpuid_entry2 *entries;
@@ -76,9 +117,7 @@ static int ioctl_set_cpuid2(struct vtx_vcpu *vcpu, struct kvm_cpuid2 __user *use
 	entries = vmemdup_user(user->entries, head.nent * sizeof(*entries));
 	if (IS_ERR(entries))
 		return PTR_ERR(entries);
-	vtx_vcpu_load(vcpu);
-	r = vtx_cpuid_set(vcpu, entries, head.nent);
-	vtx_vcpu_put(vcpu);
+	r = set_cpuid(vcpu, entries, head.nent);
 	kvfree(entries);
 	return r;
 }
@@ -101,6 +140,29 @@ static int ioctl_get_cpuid2(struct vtx_vcpu *vcpu, struct kvm_cpuid2 __user *use
 			return -EFAULT;
 	}
 	return copy_to_user(user, &head, sizeof(head)) ? -EFAULT : 0;
+}
+
+/*
+ * Where would the guest's supervisor read? As KVM has it: every page is told to be
+ * writable and not the user's, and the walk leaves accessed flags.
+ */
+static int ioctl_translate(struct vtx_vcpu *vcpu, struct kvm_translation __user *user)
+{
+	struct kvm_translation t;
+	struct vtx_gwalk w;
+	gpa_t gpa;
+	u32 error;
+
+	if (copy_from_user(&t, user, sizeof(t)))
+		return -EFAULT;
+	vtx_vcpu_load(vcpu);
+	vtx_gwalk_init(vcpu, &w);
+	vtx_vcpu_put(vcpu);
+	t.valid = !vtx_gwalk(vcpu, &w, t.linear_address, 0, &gpa, &error);
+	t.physical_address = t.valid ? gpa : ~0ULL;
+	t.writeable = 1;
+	t.usermode = 0;
+	return copy_to_user(user, &t, sizeof(t)) ? -EFAULT : 0;
 }
 
 /* Without an interrupt controller in the kernel a vCPU is always runnable. */
@@ -289,6 +351,10 @@ static long locked_ioctl(struct vtx_vcpu *vcpu, unsigned int cmd, unsigned long 
 		return ioctl_get_msrs(vcpu, user, false);
 	case KVM_SET_MSRS:
 		return ioctl_get_msrs(vcpu, user, true);
+	case KVM_TRANSLATE:
+		return ioctl_translate(vcpu, user);
+	case KVM_SET_CPUID:
+		return ioctl_set_cpuid(vcpu, user);
 	case KVM_SET_CPUID2:
 		return ioctl_set_cpuid2(vcpu, user);
 	case KVM_GET_CPUID2:

@@ -11,7 +11,6 @@
 #include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/mm.h>
-#include <linux/nospec.h>
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
@@ -47,12 +46,11 @@ static struct vtx_vm *vm_create(void)
 	vm->pid = task_tgid_nr(current);
 	vtx_tsc_vm_init(vm);
 	vtx_clock_init(vm);
-	r = vtx_memory_init(vm);
-	if (r)
-		goto out_vm;
+	xa_init_flags(&vm->vcpus, XA_FLAGS_ACCOUNT);
+	vtx_memory_init(vm);
 	r = vtx_bus_init(&vm->bus);
 	if (r)
-		goto out_map;
+		goto out_vm;
 	r = vtx_ept_init(&vm->ept, vtx_ept_ad);
 	if (r)
 		goto out_bus;
@@ -73,8 +71,6 @@ out_ept:
 	vtx_ept_destroy(&vm->ept);
 out_bus:
 	vtx_bus_destroy(&vm->bus);
-out_map:
-	vtx_memory_destroy(vm);
 out_vm:
 	kfree(vm);
 	return ERR_PTR(r);
@@ -82,12 +78,13 @@ out_vm:
 
 static void vm_destroy(struct vtx_vm *vm)
 {
-	unsigned int i;
+	struct vtx_vcpu *vcpu;
+	unsigned long id;
 
 	vtx_mm_unfollow(vm);
-	for (i = 0; i < VTX_MAX_VCPUS; i++)
-		if (vm->vcpus[i])
-			vtx_vcpu_destroy(vm->vcpus[i]);
+	xa_for_each(&vm->vcpus, id, vcpu)
+		vtx_vcpu_destroy(vcpu);
+	xa_destroy(&vm->vcpus);
 	vtx_tlb_vm_destroy(&vm->tlb);
 	vtx_ept_destroy(&vm->ept);
 	vtx_bus_destroy(&vm->bus);
@@ -120,36 +117,51 @@ static const struct file_operations vcpu_fops = {
 	.llseek = noop_llseek,
 };
 
+/* vm->lock held. Return: 0 if there can be a vCPU of this id, or KVM's errno. */
+static int check_vcpu_id(struct vtx_vm *vm, unsigned long id)
+{
+	if (vm->nr_vcpus >= VTX_MAX_VCPUS)
+		return -EINVAL;
+	/* The first try fixes it. */
+	if (!vm->max_vcpu_ids)
+		vm->max_vcpu_ids = VTX_MAX_VCPU_IDS;
+	if (id >= vm->max_vcpu_ids)
+		return -EINVAL;
+	return xa_load(&vm->vcpus, id) ? -EEXIST : 0;
+}
+
 static int create_vcpu(struct vtx_vm *vm, unsigned long id)
 {
 	struct vtx_vcpu *vcpu;
 	char name[24];
 	int fd;
 
-	if (id >= VTX_MAX_VCPUS)
+	if (id >= VTX_MAX_VCPU_IDS)
 		return -EINVAL;
-	id = array_index_nospec(id, VTX_MAX_VCPUS);
 	mutex_lock(&vm->lock);
-	fd = -EEXIST;
-	if (vm->vcpus[id])
+	fd = check_vcpu_id(vm, id);
+	if (fd)
 		goto out;
 	vcpu = vtx_vcpu_create(vm, id);
 	fd = PTR_ERR(vcpu);
 	if (IS_ERR(vcpu))
 		goto out;
-	/* The fd is visible once it is installed: nothing can fail after that. */
-	vm->vcpus[id] = vcpu;
-	vm->nr_vcpus++;
+	fd = xa_insert(&vm->vcpus, id, vcpu, GFP_KERNEL_ACCOUNT);
+	if (fd)
+		goto out_vcpu;
 	vtx_msr_filter_new_vcpu(vm);
 	refcount_inc(&vm->users);
 	snprintf(name, sizeof(name), "vtx-vcpu:%lu", id);
+	/* The fd is visible once it is installed: nothing can fail after that. */
+	vm->nr_vcpus++;
 	fd = anon_inode_getfd(name, &vcpu_fops, vcpu, O_RDWR | O_CLOEXEC);
-	if (fd < 0) {
-		refcount_dec(&vm->users);
-		vm->nr_vcpus--;
-		vm->vcpus[id] = NULL;
-		vtx_vcpu_destroy(vcpu);
-	}
+	if (fd >= 0)
+		goto out;
+	vm->nr_vcpus--;
+	refcount_dec(&vm->users);
+	xa_erase(&vm->vcpus, id);
+out_vcpu:
+	vtx_vcpu_destroy(vcpu);
 out:
 	mutex_unlock(&vm->lock);
 	return fd;
@@ -176,6 +188,33 @@ static int ioctl_set_identity_map_addr(struct vtx_vm *vm, void __user *user)
 	return r;
 }
 
+/* KVM's limits for shadow paging, which there is none of: only kept. */
+#define MIN_MMU_PAGES	64
+#define PAGES_PER_MMU_PAGE 50
+
+static int ioctl_set_nr_mmu_pages(struct vtx_vm *vm, u32 n)
+{
+	if (n < MIN_MMU_PAGES)
+		return -EINVAL;
+	mutex_lock(&vm->lock);
+	vm->mmu_pages = n;
+	mutex_unlock(&vm->lock);
+	return 0;
+}
+
+/* Without a wish: what KVM makes of the slots, once there were some. */
+static int ioctl_get_nr_mmu_pages(struct vtx_vm *vm)
+{
+	int n;
+
+	mutex_lock(&vm->lock);
+	n = vm->mmu_pages;
+	if (!n && vm->map_gen)
+		n = max_t(u64, vtx_memory_pages(vm) / PAGES_PER_MMU_PAGE, MIN_MMU_PAGES);
+	mutex_unlock(&vm->lock);
+	return n;
+}
+
 static int ioctl_set_boot_id(struct vtx_vm *vm, unsigned long id)
 {
 	int r = -EBUSY;
@@ -185,6 +224,22 @@ static int ioctl_set_boot_id(struct vtx_vm *vm, unsigned long id)
 		vm->boot_id = id;
 		r = 0;
 	}
+	mutex_unlock(&vm->lock);
+	return r;
+}
+
+/* Once, before the first vCPU: which ids there can be. */
+static int set_max_vcpu_ids(struct vtx_vm *vm, u64 ids)
+{
+	int r = -EINVAL;
+
+	if (ids > VTX_MAX_VCPU_IDS)
+		return r;
+	mutex_lock(&vm->lock);
+	if (!vm->max_vcpu_ids)
+		vm->max_vcpu_ids = ids;
+	if (vm->max_vcpu_ids == ids)
+		r = 0;
 	mutex_unlock(&vm->lock);
 	return r;
 }
@@ -200,6 +255,8 @@ static int ioctl_enable_cap(struct vtx_vm *vm, void __user *user)
 	switch (cap.cap) {
 	case KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2:
 		return vtx_memory_log_cap(vm, cap.flags, cap.args[0]);
+	case KVM_CAP_MAX_VCPU_ID:
+		return cap.flags ? -EINVAL : set_max_vcpu_ids(vm, cap.args[0]);
 	case KVM_CAP_X86_USER_SPACE_MSR:
 		if (cap.flags || (cap.args[0] & ~(u64)reasons))
 			return -EINVAL;
@@ -272,8 +329,9 @@ static long vm_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	case KVM_SET_IDENTITY_MAP_ADDR:
 		return ioctl_set_identity_map_addr(vm, user);
 	case KVM_SET_NR_MMU_PAGES:
-		/* KVM's limit for shadow paging, which there is none of. */
-		return (unsigned int)arg < 64 ? -EINVAL : 0;
+		return ioctl_set_nr_mmu_pages(vm, arg);
+	case KVM_GET_NR_MMU_PAGES:
+		return ioctl_get_nr_mmu_pages(vm);
 	case KVM_SET_BOOT_CPU_ID:
 		return ioctl_set_boot_id(vm, arg);
 	case KVM_ENABLE_CAP:
@@ -382,8 +440,9 @@ int vtx_check_extension(unsigned long cap)
 	case KVM_CAP_NR_VCPUS:
 		return min_t(unsigned int, num_online_cpus(), VTX_MAX_VCPUS);
 	case KVM_CAP_MAX_VCPUS:
-	case KVM_CAP_MAX_VCPU_ID:
 		return VTX_MAX_VCPUS;
+	case KVM_CAP_MAX_VCPU_ID:
+		return VTX_MAX_VCPU_IDS;
 	case KVM_CAP_NR_MEMSLOTS:
 		return VTX_NR_MEMSLOTS;
 	default:

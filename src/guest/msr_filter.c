@@ -127,14 +127,13 @@ static void intercept(struct vtx_vcpu *vcpu, const struct vtx_msr_direct *direct
 /* The MSRs that guests access without an exit must exit if they are filtered. */
 static void update_bitmaps(struct vtx_vm *vm, const struct vtx_msr_filter *filter)
 {
-	unsigned int i, j;
+	struct vtx_vcpu *vcpu;
+	unsigned long id;
+	unsigned int i;
 
-	for (i = 0; i < VTX_MAX_VCPUS; i++) {
-		if (!vm->vcpus[i])
-			continue;
-		for (j = 0; j < VTX_NR_MSRS_DIRECT; j++)
-			intercept(vm->vcpus[i], &vtx_msrs_direct[j], filter);
-	}
+	xa_for_each(&vm->vcpus, id, vcpu)
+		for (i = 0; i < VTX_NR_MSRS_DIRECT; i++)
+			intercept(vcpu, &vtx_msrs_direct[i], filter);
 }
 
 /**

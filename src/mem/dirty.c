@@ -64,11 +64,10 @@ void vtx_dirty_watch(struct vtx_vm *vm, const struct vtx_memslot *slot)
 bool vtx_dirty_stop_ad(struct vtx_vm *vm, gpa_t gpa)
 {
 	const struct vtx_memslot *slot;
-	unsigned int i;
 	bool rom;
 
 	mutex_lock(&vm->lock);
-	slot = vtx_memmap_find(vm->memmap, gpa >> PAGE_SHIFT);
+	slot = vtx_memmap_find(&vm->memmap, gpa >> PAGE_SHIFT);
 	rom = slot && (slot->flags & KVM_MEM_READONLY);
 	if (!rom)
 		goto out;
@@ -76,9 +75,9 @@ bool vtx_dirty_stop_ad(struct vtx_vm *vm, gpa_t gpa)
 	vm->ept.eptp &= ~VTX_EPTP_AD;
 	spin_unlock(&vm->ept_lock);
 
-	for (i = 0; i < vm->memmap->n; i++)
-		if (vm->memmap->slot[i].dirty)
-			vtx_dirty_watch(vm, &vm->memmap->slot[i]);
+	vtx_for_each_memslot(slot, &vm->memmap)
+		if (slot->dirty)
+			vtx_dirty_watch(vm, slot);
 out:
 	mutex_unlock(&vm->lock);
 	return rom;

@@ -38,7 +38,7 @@ bool vtx_find_place(struct vtx_vm *vm, gfn_t gfn, struct vtx_place *p)
 	struct vtx_memslot *slot;
 
 	spin_lock(&vm->ept_lock);
-	slot = vtx_memmap_find(vm->memmap, gfn);
+	slot = vtx_memmap_find(&vm->memmap, gfn);
 	if (slot) {
 		p->gfn = gfn;
 		p->hva = vtx_memslot_hva(slot, gfn);
@@ -56,7 +56,7 @@ bool vtx_find_place(struct vtx_vm *vm, gfn_t gfn, struct vtx_place *p)
 }
 
 /*
- * map_sem held since @p was found: its map and its log live, and the log goes
+ * map_sem held since @p was found: its slot and its log live, and the log goes
  * with the slot where that is moved to meanwhile.
  */
 static void log_write(struct vtx_vm *vm, const struct vtx_place *p)

@@ -18,8 +18,7 @@
  * invalidation is over, and the fault sees another seq. So an invalidation stops
  * faults in its range, and those under way when it ends come again.
  *
- * Look-ups by address go through all slots, which are sorted by guest page: the
- * notifier is called for whole ranges, and VMs have few slots.
+ * Look-ups by address go to the slots that have memory there, and to no others.
  *
  * Teardown uses mmu_notifier_put(), which waits for no grace period.
  */
@@ -62,9 +61,15 @@ struct vtx_mm {
 /* Times that the kernel heard of pages that guests use. */
 atomic64_t vtx_mm_aged;
 
-/* Process memory that is zapped without a pause, in all slots that have it. */
-#define PIECE		(256UL << 20)
-#define MIN_PIECE	(2UL << 20)
+/*
+ * What is zapped without a pause: pages, of all slots that have them, and for each
+ * slot as many as looking for it costs. Long ranges, and VMs of many slots, go in
+ * pieces.
+ */
+#define BUDGET		BIT(16)
+#define SLOT_COST	16
+#define SHORT		(2UL << 20)
+#define FEW_SLOTS	64
 
 /**
  * vtx_mm_flush() - something was taken from the guest
@@ -104,20 +109,37 @@ static bool do_slot(struct vtx_vm *vm, const struct vtx_memslot *s, gfn_t first,
 static bool do_range(struct vtx_vm *vm, unsigned long start, unsigned long end,
 		     enum action what)
 {
+	struct vtx_memslot *s;
 	bool r = false;
-	unsigned int i;
 
-	for (i = 0; i < vm->memmap->n; i++) {
-		const struct vtx_memslot *s = &vm->memmap->slot[i];
-		unsigned long s_end = s->hva + (s->npages << PAGE_SHIFT);
-		unsigned long from = max(start, s->hva), to = min(end, s_end);
+	vtx_for_each_memslot_hva(s, &vm->memmap, start, end) {
+		unsigned long from = max(start, s->by_hva.start);
+		unsigned long to = min(end, s->by_hva.last + 1);
 
-		if (from < to)
-			r |= do_slot(vm, s, s->gfn + ((from - s->hva) >> PAGE_SHIFT),
-				     s->gfn + ((to - s->hva + PAGE_SIZE - 1) >> PAGE_SHIFT),
-				     what);
+		r |= do_slot(vm, s, s->gfn + ((from - s->hva) >> PAGE_SHIFT),
+			     s->gfn + ((to - s->hva + PAGE_SIZE - 1) >> PAGE_SHIFT), what);
 	}
 	return r;
+}
+
+/* mm->lock held. Is [start, end) within the budget? */
+static bool affordable(struct vtx_mm *mm, unsigned long start, unsigned long end)
+{
+	struct vtx_memslot *s;
+	unsigned long cost = 0;
+	struct vtx_vm *vm;
+
+	list_for_each_entry(vm, &mm->vms, follow.link) {
+		spin_lock(&vm->ept_lock);
+		vtx_for_each_memslot_hva(s, &vm->memmap, start, end) {
+			cost += SLOT_COST + ((min(end - 1, s->by_hva.last) -
+					      max(start, s->by_hva.start)) >> PAGE_SHIFT);
+			if (cost > BUDGET)
+				break;
+		}
+		spin_unlock(&vm->ept_lock);
+	}
+	return cost <= BUDGET;
 }
 
 /*
@@ -126,24 +148,33 @@ static bool do_range(struct vtx_vm *vm, unsigned long start, unsigned long end,
  */
 static unsigned long next_piece(struct vtx_mm *mm, unsigned long *start, unsigned long end)
 {
-	unsigned long first = end, slots = 1, piece;
+	unsigned long first = end, piece = BUDGET << PAGE_SHIFT;
+	const struct vtx_memslot *s;
 	struct vtx_vm *vm;
-	unsigned int i;
 
 	list_for_each_entry(vm, &mm->vms, follow.link) {
 		spin_lock(&vm->ept_lock);
-		slots += vm->memmap->n;
-		for (i = 0; i < vm->memmap->n; i++) {
-			const struct vtx_memslot *s = &vm->memmap->slot[i];
-
-			if (s->hva + (s->npages << PAGE_SHIFT) > *start)
-				first = min(first, max(*start, s->hva));
-		}
+		s = vtx_memmap_first_hva(&vm->memmap, *start, end);
+		if (s)
+			first = min(first, max(*start, s->by_hva.start));
 		spin_unlock(&vm->ept_lock);
 	}
 	*start = first;
-	piece = max(PIECE / slots, MIN_PIECE);
-	return end - first > piece ? first + piece : end;
+	piece = min(piece, end - first);
+	while (piece > PAGE_SIZE && !affordable(mm, first, first + piece))
+		piece = PAGE_ALIGN(piece / 2);
+	return first + piece;
+}
+
+/* mm->lock held. Can a short range have much to do with them? */
+static bool has_many_slots(const struct vtx_mm *mm)
+{
+	const struct vtx_vm *vm;
+	unsigned int n = 0;
+
+	list_for_each_entry(vm, &mm->vms, follow.link)
+		n += READ_ONCE(vm->memmap.n);
+	return n > FEW_SLOTS;
 }
 
 /*
@@ -161,7 +192,7 @@ static void zap_all(struct vtx_mm *mm, unsigned long start, unsigned long end,
 		to = end;
 		spin_lock(&mm->lock);
 		/* Where nobody may sleep pieces gain nothing, and each costs something. */
-		if (may_sleep && end - start > MIN_PIECE)
+		if (may_sleep && (end - start > SHORT || has_many_slots(mm)))
 			to = next_piece(mm, &start, end);
 		list_for_each_entry(vm, &mm->vms, follow.link) {
 			/* Its release makes busy visible to who takes it next. */

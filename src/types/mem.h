@@ -8,6 +8,7 @@
 
 #include <linux/kvm_types.h>
 #include <linux/list.h>
+#include <linux/rbtree.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
 
@@ -15,6 +16,22 @@ struct vtx_mm;
 
 #define VTX_BUS_HASH_BITS	8
 #define VTX_EPT_RESERVE		8	/* so that not each new table means to sleep */
+
+/**
+ * struct vtx_memmap - memslot.c: a VM's slots, never overlapping
+ * @n:		how many
+ * @npages:	pages in them
+ * @by_gfn:	by guest page
+ * @by_id:	by the user's number
+ * @by_hva:	interval tree by address in the process
+ */
+struct vtx_memmap {
+	unsigned int n;
+	u64 npages;
+	struct rb_root by_gfn;
+	struct rb_root by_id;
+	struct rb_root_cached by_hva;
+};
 
 /**
  * struct vtx_bus - bus.c: writes that are dealt with without the VMM, of one VM

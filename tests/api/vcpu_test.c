@@ -65,6 +65,107 @@ TEST_F(vm, set_cpuid2_after_run_accepts_only_the_same)
 	EXPECT_ERRNO(EINVAL, ioctl(self->m.cpu, KVM_SET_CPUID2, cpuid));
 }
 
+/* --- KVM_SET_CPUID: entries without sub-leaves --- */
+
+struct old_cpuid {
+	struct kvm_cpuid head;
+	struct kvm_cpuid_entry entry[2];
+};
+
+TEST_F(vm, set_cpuid_gives_leaves_without_index)
+{
+	struct old_cpuid old = {
+		.head.nent = 2,
+		.entry = {
+			{ .function = 0, .eax = 7, .ebx = 1, .ecx = 2, .edx = 3, .padding = 9 },
+			{ .function = 7, .eax = 4, .ebx = 5, .ecx = 6, .edx = 7 },
+		},
+	};
+	struct kvm_cpuid2 *got = new_cpuid(256);
+
+	ASSERT_EQ(0, ioctl(self->m.cpu, KVM_SET_CPUID, &old));
+	ASSERT_EQ(0, ioctl(self->m.cpu, KVM_GET_CPUID2, got));
+	/* KVM 6.1 leaves the count as it was given. */
+	ASSERT_TRUE(got->nent == 2 || got->nent == 256);
+	for (int i = 0; i < 2; i++) {
+		EXPECT_EQ(old.entry[i].function, got->entries[i].function);
+		EXPECT_EQ(old.entry[i].eax, got->entries[i].eax);
+		EXPECT_EQ(old.entry[i].edx, got->entries[i].edx);
+		EXPECT_EQ(0, got->entries[i].index);
+		EXPECT_EQ(0, got->entries[i].flags);
+		EXPECT_EQ(0, got->entries[i].padding[0]);
+	}
+}
+
+TEST_F(vm, set_cpuid_errors)
+{
+	struct old_cpuid old = { .head.nent = 257 };
+	char *edge = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct kvm_cpuid *cpuid = (void *)(edge + PAGE - sizeof(*cpuid) - sizeof(cpuid->entries[0]));
+
+	EXPECT_ERRNO(E2BIG, ioctl(self->m.cpu, KVM_SET_CPUID, &old));
+	old.head.nent = -1;
+	EXPECT_ERRNO(E2BIG, ioctl(self->m.cpu, KVM_SET_CPUID, &old));
+	munmap(edge + PAGE, PAGE);
+	cpuid->nent = 2;
+	EXPECT_ERRNO(EFAULT, ioctl(self->m.cpu, KVM_SET_CPUID, cpuid));
+	old.head.nent = 0;
+	EXPECT_EQ(0, ioctl(self->m.cpu, KVM_SET_CPUID, &old));
+	vm_start(&self->m, MODE_REAL, hlt16);
+	ASSERT_EXIT(KVM_EXIT_HLT, &self->m);
+	old.head.nent = 1;
+	EXPECT_ERRNO(EINVAL, ioctl(self->m.cpu, KVM_SET_CPUID, &old));
+}
+
+/* --- KVM_TRANSLATE --- */
+
+/* Return: the physical address, -1: there is none. */
+static uint64_t translate(struct __test_metadata *_metadata, struct vm *m, uint64_t linear)
+{
+	struct kvm_translation t = { .linear_address = linear, .valid = 7, .writeable = 7 };
+
+	ASSERT_EQ(0, ioctl(m->cpu, KVM_TRANSLATE, &t));
+	EXPECT_EQ(linear, t.linear_address);
+	EXPECT_EQ(1, t.writeable);
+	EXPECT_EQ(0, t.usermode);
+	EXPECT_EQ(t.physical_address != -1ULL, t.valid);
+	return t.physical_address;
+}
+
+#define EXPECT_AT(gpa, linear)							\
+	EXPECT_EQ((uint64_t)(gpa), translate(_metadata, &self->m, (linear)))	\
+		TH_LOG("mode %d, %#lx", mode, (unsigned long)(linear))
+
+TEST_F(vm, translate_walks_the_tables_of_each_mode)
+{
+	for (int mode = MODE_REAL; mode <= MODE_COMPAT; mode++) {
+		bool paged = mode >= MODE_PAGED;
+
+		/* Whatever the CPL: the tables are asked as the supervisor would. */
+		vm_enter(&self->m, mode, mode == MODE_REAL || mode % 2 ? 0 : 3);
+		EXPECT_AT(CODE + 0x123, CODE + 0x123);
+		EXPECT_AT(paged ? CODE + 0x123 : ALIAS + CODE + 0x123, ALIAS + CODE + 0x123);
+		EXPECT_AT(MMIO + 5, MMIO + 5);
+		if (mode >= MODE_LONG)
+			EXPECT_AT(-1ULL, 1ULL << 40);
+	}
+}
+
+TEST_F(vm, translate_of_what_is_not_mapped_is_not_valid)
+{
+	const int mode = MODE_LONG_4K;
+
+	vm_enter(&self->m, mode, 0);
+	EXPECT_AT(-1ULL, ALIAS / 2);
+	/* Not present; a table where no memory is. */
+	EXPECT_AT(CODE, CODE);
+	((uint64_t *)(self->m.ram + PAGE_TABLES + 6 * PAGE))[CODE / PAGE] = 0;
+	EXPECT_AT(-1ULL, CODE);
+	EXPECT_AT(CODE + PAGE, CODE + PAGE);
+	((uint64_t *)(self->m.ram + PAGE_TABLES))[0] = 0x7fff00000007;
+	EXPECT_AT(-1ULL, CODE + PAGE);
+}
+
 /* Header and four entries of KVM_GET_MSRS and KVM_SET_MSRS. */
 struct msrs {
 	struct kvm_msrs head;
