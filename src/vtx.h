@@ -15,7 +15,8 @@
  *	a	atomic, or read and written once
  *
  * Lock order:
- *	vcpu->mutex > vm->lock > vm->map_sem > mmap_lock > vtx_mm.lock > vm->ept_lock (spins)
+ *	vcpu->mutex > vm->lock > vm->map_sem > mmap_lock > vtx_mm.lock > vm->ept_lock (spins) >
+ *		vtx_mm.range_lock
  *	vm->lock > cpus_read_lock > registry_lock (tlb.c; spins, IRQs off)
  * mmu-notifier callbacks run under mmap_lock or page locks: the spinlocks only.
  * ept_lock is never taken with IRQs off: who holds it may wait for an IPI.

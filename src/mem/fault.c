@@ -96,20 +96,36 @@ static bool is_near(const struct vtx_vcpu *vcpu, gfn_t gfn)
 	return gfn != last && gfn - last + AROUND <= 2 * AROUND;
 }
 
-/* Looks without sleeping. Return: false if the page itself is not there. */
-static bool look_around(const struct vtx_place *p, struct found *f, bool write, bool near)
+/* The page with those around it, if they are there, too; else with those behind. */
+static bool look_at_neighbours(const struct vtx_place *p, struct found *f, bool write)
 {
 	gfn_t first = max(p->gfn & ~(gfn_t)(AROUND - 1), p->first);
 	gfn_t end = min((p->gfn | (AROUND - 1)) + 1, p->end);
 
+	return look(p, f, first, end, write) ||
+	       (first < p->gfn && look(p, f, p->gfn, end, write));
+}
+
+/*
+ * Looks without sleeping. Most guests that touch new memory touch what the process
+ * has not populated: then one look at the page itself is all that it costs. Where
+ * neighbours were of use the last time, they come with the first look. Return: false
+ * if the page itself is not there.
+ */
+static bool look_around(struct vtx_vcpu *vcpu, const struct vtx_place *p, struct found *f,
+			bool write)
+{
 	/* Of a logged slot, only what the guest writes to is dirty. */
-	if (!near || f->level > 1 || (p->logged && write)) {
-		first = p->gfn;
-		end = first + 1;
-	}
-	if (look(p, f, first, end, write))
+	bool around = f->level == 1 && !(p->logged && write) && is_near(vcpu, p->gfn);
+
+	if (around && vcpu->fault.dense)
+		return look_at_neighbours(p, f, write);
+	if (!look(p, f, p->gfn, p->gfn + 1, write))
+		return false;
+	if (!around)
 		return true;
-	return first < p->gfn && look(p, f, p->gfn, end, write);
+	put_pages(f);
+	return look_at_neighbours(p, f, write);
 }
 
 /*
@@ -169,9 +185,10 @@ static enum vtx_ept_result replace_one(struct vtx_vcpu *vcpu, const struct vtx_p
 	return map_one(vcpu, p, f);
 }
 
-/* ept_lock held. Its neighbours, as far as nothing is mapped there. */
-static void map_others(struct vtx_ept *ept, const struct vtx_place *p, const struct found *f)
+/* ept_lock held. Its neighbours, as far as nothing is mapped there. Return: how many. */
+static unsigned int map_others(struct vtx_ept *ept, const struct found *f)
 {
+	unsigned int filled;
 	u64 phys[AROUND];
 	int i;
 
@@ -180,7 +197,9 @@ static void map_others(struct vtx_ept *ept, const struct vtx_place *p, const str
 		if (f->writable && make_dirty(f->page[i], false))
 			phys[i] |= VTX_EPT_W;
 	}
-	atomic64_add(vtx_ept_fill(ept, f->first, phys, f->n), &vtx_fault_count.around);
+	filled = vtx_ept_fill(ept, f->first, phys, f->n);
+	atomic64_add(filled, &vtx_fault_count.around);
+	return filled;
 }
 
 /* ept_lock held. */
@@ -212,8 +231,7 @@ static int map_found(struct vtx_vcpu *vcpu, const struct vtx_place *p, const str
 		switch (replace_one(vcpu, p, f)) {
 		case VTX_EPT_MAPPED:
 			vcpu->fault.last = p->gfn;
-			if (f->n > 1)
-				map_others(&vm->ept, p, f);
+			vcpu->fault.dense = f->n > 1 && map_others(&vm->ept, f);
 			break;
 		case VTX_EPT_NO_SPARE:
 			r = VTX_FAULT_SLEEP;
@@ -233,17 +251,18 @@ static int map_found(struct vtx_vcpu *vcpu, const struct vtx_place *p, const str
 static int map_level(struct vtx_vcpu *vcpu, const struct vtx_place *p, u64 access,
 		     unsigned int level)
 {
-	bool near = is_near(vcpu, p->gfn);
 	bool write = access & VTX_EPT_W, found;
 	struct found f = { .level = level };
 	int r = VTX_FAULT_SLEEP;
 
 	/* Writable if the process could write without a fault of its own. */
-	found = !p->read_only && (write || !p->logged) && look_around(p, &f, true, near);
+	found = !p->read_only && (write || !p->logged) && look_around(vcpu, p, &f, true);
 	if (!found && !write)
-		found = look_around(p, &f, false, near);
-	if (!found)
+		found = look_around(vcpu, p, &f, false);
+	if (!found) {
+		vcpu->fault.absent = p->gfn;
 		return VTX_FAULT_SLEEP;
+	}
 	if (f.writable && !make_dirty(f.page[p->gfn - f.first], write))
 		f.writable = false;
 	if (f.writable || !write)
@@ -285,6 +304,12 @@ int vtx_fault_fast(struct vtx_vcpu *vcpu, gpa_t gpa, u64 access)
 	return r == VTX_FAULT_RACED ? VTX_FAULT_SLEEP : r;
 }
 
+/* As a part of a large page, or with what is near it in its file? */
+static bool came_with_others(struct page *page)
+{
+	return !PageAnon(page) || PageCompound(page);
+}
+
 /* Makes the process have the page. */
 static int map_absent(struct vtx_vcpu *vcpu, const struct vtx_place *p, u64 access)
 {
@@ -298,8 +323,9 @@ static int map_absent(struct vtx_vcpu *vcpu, const struct vtx_place *p, u64 acce
 	f.n = 1;
 	if (f.writable)
 		set_page_dirty_lock(f.page[0]);
-	/* Now that it is in the page table: with its neighbours, as a large one? */
-	r = map_present(vcpu, p, access);
+	r = VTX_FAULT_SLEEP;
+	if (vcpu->fault.dense || !f.writable || came_with_others(f.page[0]))
+		r = map_present(vcpu, p, access);
 	if (r == VTX_FAULT_SLEEP)
 		r = map_found(vcpu, p, &f);
 	put_pages(&f);
@@ -334,7 +360,13 @@ int vtx_fault_slow(struct vtx_vcpu *vcpu, gpa_t gpa, u64 access)
 			return VTX_FAULT_MMIO;
 		if ((access & VTX_EPT_W) && p.read_only)
 			return VTX_FAULT_ROM;
-		r = p.leaving ? VTX_FAULT_RACED : map_present(vcpu, &p, access);
+		if (p.leaving)
+			r = VTX_FAULT_RACED;
+		else if (vcpu->fault.absent == p.gfn)
+			r = VTX_FAULT_SLEEP;	/* vtx_fault_fast() has just looked */
+		else
+			r = map_present(vcpu, &p, access);
+		vcpu->fault.absent = VTX_NO_GFN;
 		if (r == VTX_FAULT_SLEEP)
 			r = map_absent(vcpu, &p, access);
 	} while (r == VTX_FAULT_SLEEP);

@@ -6,17 +6,17 @@
  * pinned: whatever takes a page away from the process takes it away from the
  * guest first. The protocol with fault.c:
  *
- *	start():  busy++, [low, high) takes in the range; then for each VM under
- *		  its ept_lock: zap, flush; in pieces where the range is long
- *	fault:	  reads seq; finds the page; under ept_lock maps it only if busy is
- *		  0 or the page is not in [low, high), and seq is what it was
- *	end():	  seq++, then busy--
+ *	start():  busy++, the range is noted; then for each VM under its ept_lock:
+ *		  zap, flush; in pieces where the range is long
+ *	fault:	  reads seq; finds the page; under ept_lock maps it only if no range
+ *		  under way has it, and none that has ended since seq was read
+ *	end():	  seq++ and the range is noted as ended, then busy--
  *
- * A fault that takes ept_lock before the zap is zapped. One that takes it after
- * sees busy, and a [low, high) that has the zapped range: as long as busy is not 0
- * it only grows. If another start() has begun it anew, or busy is 0, the
- * invalidation is over, and the fault sees another seq. So an invalidation stops
- * faults in its range, and those under way when it ends come again.
+ * A fault that takes ept_lock before the zap is zapped. One that takes it after sees
+ * the range, under way or ended. So an invalidation stops faults in its range and no
+ * others, whatever else the process does with its memory: unless more are under way
+ * or have ended meanwhile than there is room to note, when faults wait for them or
+ * look again.
  *
  * Look-ups by address go to the slots that have memory there, and to no others.
  *
@@ -39,23 +39,40 @@
 #include "vtx.h"
 
 /**
+ * struct hva_range - addresses of a process
+ * @start: the first
+ * @end:   behind the last
+ */
+struct hva_range {
+	unsigned long start;
+	unsigned long end;
+};
+
+#define NR_ACTIVE	16	/* powers of 2 */
+#define NR_ENDED	16
+
+/**
  * struct vtx_mm - a process that has VMs
  * @mn:		the notifier
- * @lock:	protects all members; taken before a VM's ept_lock
+ * @lock:	protects @vms; taken before a VM's ept_lock
  * @vms:	the VMs, by vtx_vm.follow
+ * @range_lock:	protects what follows; innermost
  * @busy:	invalidations under way; also read under ept_lock alone
- * @low:	lowest address that they have to do with; likewise
- * @high:	the one behind the highest; likewise
  * @seq:	invalidations ended; likewise
+ * @nr_active:	how many of those under way are in @active
+ * @active:	their ranges
+ * @ended:	the ranges of the last that ended, by the seq that they found
  */
 struct vtx_mm {
 	struct mmu_notifier mn;
 	spinlock_t lock;
 	struct list_head vms;
+	spinlock_t range_lock;
 	unsigned int busy;
-	unsigned long low;
-	unsigned long high;
 	unsigned long seq;
+	unsigned int nr_active;
+	struct hva_range active[NR_ACTIVE];
+	struct hva_range ended[NR_ENDED];
 };
 
 /* Times that the kernel heard of pages that guests use. */
@@ -211,21 +228,27 @@ static int start(struct mmu_notifier *mn,
 		 const struct mmu_notifier_range *range)
 {
 	struct vtx_mm *mm = container_of(mn, struct vtx_mm, mn);
-	unsigned long low = range->start, high = range->end;
 
-	spin_lock(&mm->lock);
-	if (mm->busy) {
-		low = min(mm->low, low);
-		high = max(mm->high, high);
-	}
-	/* Pairs with vtx_mm_retry(): who sees this sees seq of who was here before. */
-	smp_store_release(&mm->low, low);
-	/* Likewise. */
-	smp_store_release(&mm->high, high);
+	spin_lock(&mm->range_lock);
+	if (mm->nr_active < NR_ACTIVE)
+		mm->active[mm->nr_active++] = (struct hva_range){ range->start, range->end };
 	WRITE_ONCE(mm->busy, mm->busy + 1);
-	spin_unlock(&mm->lock);
+	spin_unlock(&mm->range_lock);
 	zap_all(mm, range->start, range->end, mmu_notifier_range_blockable(range));
 	return 0;
+}
+
+/* range_lock held. Of two that are the same, either will do. */
+static void forget_active(struct vtx_mm *mm, const struct mmu_notifier_range *range)
+{
+	unsigned int i;
+
+	for (i = 0; i < mm->nr_active; i++) {
+		if (mm->active[i].start == range->start && mm->active[i].end == range->end) {
+			mm->active[i] = mm->active[--mm->nr_active];
+			return;
+		}
+	}
 }
 
 static void end(struct mmu_notifier *mn,
@@ -233,11 +256,13 @@ static void end(struct mmu_notifier *mn,
 {
 	struct vtx_mm *mm = container_of(mn, struct vtx_mm, mn);
 
-	spin_lock(&mm->lock);
+	spin_lock(&mm->range_lock);
+	forget_active(mm, range);
+	mm->ended[mm->seq % NR_ENDED] = (struct hva_range){ range->start, range->end };
 	WRITE_ONCE(mm->seq, mm->seq + 1);
 	/* Pairs with vtx_mm_retry(): who sees busy 0 sees this seq. */
 	smp_store_release(&mm->busy, mm->busy - 1);
-	spin_unlock(&mm->lock);
+	spin_unlock(&mm->range_lock);
 }
 
 /*
@@ -310,6 +335,28 @@ unsigned long vtx_mm_seq(const struct vtx_vm *vm)
 	return smp_load_acquire(&vm->follow.mm->seq);
 }
 
+static bool overlaps(const struct hva_range *r, unsigned long first, unsigned long end)
+{
+	return first < r->end && r->start < end;
+}
+
+/* Has an invalidation that is under way, or has ended since @seq, to do with the range? */
+static bool is_hit(struct vtx_mm *mm, unsigned long seq, unsigned long first,
+		   unsigned long end)
+{
+	bool hit;
+	unsigned int i;
+
+	spin_lock(&mm->range_lock);
+	hit = mm->busy > mm->nr_active || mm->seq - seq > NR_ENDED;
+	for (i = 0; i < mm->nr_active && !hit; i++)
+		hit = overlaps(&mm->active[i], first, end);
+	for (; seq != mm->seq && !hit; seq++)
+		hit = overlaps(&mm->ended[seq % NR_ENDED], first, end);
+	spin_unlock(&mm->range_lock);
+	return hit;
+}
+
 /**
  * vtx_mm_retry() - may pages be stale by now?
  * @vm:    the VM, ept_lock held
@@ -322,18 +369,13 @@ unsigned long vtx_mm_seq(const struct vtx_vm *vm)
 bool vtx_mm_retry(const struct vtx_vm *vm, unsigned long seq, unsigned long first,
 		  unsigned long end)
 {
-	const struct vtx_mm *mm = vm->follow.mm;
-	unsigned long low, high;
-	unsigned int busy;
+	struct vtx_mm *mm = vm->follow.mm;
 
 	lockdep_assert_held(&vm->ept_lock);
 	/* Pairs with the release in end(): seq is read last. */
-	busy = smp_load_acquire(&mm->busy);
-	/* Pairs with that in start(), likewise. */
-	low = smp_load_acquire(&mm->low);
-	/* Likewise. */
-	high = smp_load_acquire(&mm->high);
-	return (busy && first < high && low < end) || READ_ONCE(mm->seq) != seq;
+	if (likely(!smp_load_acquire(&mm->busy) && READ_ONCE(mm->seq) == seq))
+		return false;
+	return is_hit(mm, seq, first, end);
 }
 
 /* The process is gone though somebody holds the fds: nothing may run again. */
@@ -404,6 +446,7 @@ static struct mmu_notifier *alloc_notifier(struct mm_struct *unused)
 	if (!mm)
 		return ERR_PTR(-ENOMEM);
 	spin_lock_init(&mm->lock);
+	spin_lock_init(&mm->range_lock);
 	INIT_LIST_HEAD(&mm->vms);
 	/* Wraps early, where a mistake about that shows in every test. */
 	mm->seq = -8UL;

@@ -81,10 +81,14 @@ struct vtx_ept_spare {
  * struct vtx_fault_vcpu - fault.c
  * @spare:	EPT pages in reserve
  * @last:	guest page that the last EPT violation mapped
+ * @absent:	guest page that the process was last found not to have
+ * @dense:	neighbours came with the last page that was mapped
  */
 struct vtx_fault_vcpu {
 	struct vtx_ept_spare spare;
 	gfn_t last;
+	gfn_t absent;
+	bool dense;
 };
 
 /**

@@ -255,16 +255,18 @@ static long touch(struct vm *vm, unsigned long step, int pages)
 	return sum / pages;
 }
 
-/* Memory that the process has already, in pages of the wanted size. */
-static uint8_t *area(size_t size, bool huge)
+enum backing { SMALL, HUGE, ABSENT };
+
+/* Memory that the process has already, in pages of the wanted size, or has not. */
+static uint8_t *area(size_t size, enum backing backing)
 {
 	uint8_t *p = mmap((void *)0x100000000000, size, PROT_READ | PROT_WRITE,
 			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
 
 	if (p == MAP_FAILED)
 		die("mmap of %zu bytes", size);
-	madvise(p, size, huge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
-	for (size_t i = 0; i < size; i += PAGE)
+	madvise(p, size, backing == HUGE ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
+	for (size_t i = 0; i < size && backing != ABSENT; i += PAGE)
 		p[i] = 1;
 	return p;
 }
@@ -281,7 +283,7 @@ static bool large_pages(void)
 	return !strstr(text, "[never]");
 }
 
-static long fault_cost(unsigned long step, int pages, bool huge)
+static long fault_cost(unsigned long step, int pages, enum backing backing)
 {
 	size_t size = (step * pages * 2 + SIZE_2M - 1) & ~(SIZE_2M - 1);
 	struct vm vm;
@@ -289,7 +291,7 @@ static long fault_cost(unsigned long step, int pages, bool huge)
 	long cost;
 
 	new_machine(&vm);
-	p = area(size, huge);
+	p = area(size, backing);
 	if (vm_set_slot(&vm, 1, AREA, size, p))
 		die("KVM_SET_USER_MEMORY_REGION");
 	cost = touch(&vm, step, pages);
@@ -314,7 +316,7 @@ static void dirty_log(long *harvest, long *rewrite)
 	uint8_t *p;
 
 	new_machine(&vm);
-	p = area(size, false);
+	p = area(size, SMALL);
 	region.userspace_addr = (uintptr_t)p;
 	*harvest = *rewrite = UNSUPPORTED;
 	if (!ioctl(vm.fd, KVM_SET_USER_MEMORY_REGION, &region)) {
@@ -338,12 +340,14 @@ void bench_faults(const char *only)
 	long harvest, rewrite;
 
 	if (bench_wanted("fault_4k", only))
-		bench_print("fault_4k", fault_cost(PAGE, TOUCH_4K, false));
+		bench_print("fault_4k", fault_cost(PAGE, TOUCH_4K, SMALL));
+	if (bench_wanted("fault_absent", only))
+		bench_print("fault_absent", fault_cost(PAGE, TOUCH_4K, ABSENT));
 	if (bench_wanted("fault_2m", only))
 		bench_print("fault_2m", large_pages() ?
-			    fault_cost(SIZE_2M, TOUCH_2M, true) : UNSUPPORTED);
+			    fault_cost(SIZE_2M, TOUCH_2M, HUGE) : UNSUPPORTED);
 	if (bench_wanted("fault_far", only))
-		bench_print("fault_far", fault_cost(SIZE_2M, TOUCH_2M, false));
+		bench_print("fault_far", fault_cost(SIZE_2M, TOUCH_2M, SMALL));
 	if (bench_wanted("dirty_log", only)) {
 		dirty_log(&harvest, &rewrite);
 		bench_print("dirty_log_per_page", harvest);

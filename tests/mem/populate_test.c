@@ -112,6 +112,42 @@ static struct cost touch_twice(struct vm *m, uint8_t *mem)
 	       "%ld around, %ld of 2M", what, (unsigned long)(c).first,	\
 	       (unsigned long)(c).again, (c).small, (c).around, (c).large)
 
+static void *free_again_and_again(void *arg)
+{
+	volatile bool *stop = arg;
+	uint8_t *mem = map_aligned(PAGE);
+
+	while (!*stop) {
+		*(volatile uint8_t *)mem = 1;
+		madvise(mem, PAGE, MADV_DONTNEED);
+	}
+	return NULL;
+}
+
+/* What the process does with memory that no slot has is nothing to its guests. */
+TEST_F(populate, other_memory_goes)
+{
+	uint8_t *mem = memory_to_touch(MADV_NOHUGEPAGE);
+	volatile bool stop = false;
+	pthread_t thread[3];
+	long raced;
+
+	if (vtx_count("raced") < 0)
+		SKIP(return, "no counters: not vtx, or no debugfs");
+	for (int i = 0; i < 3; i++)
+		ASSERT_EQ(0, pthread_create(&thread[i], NULL, free_again_and_again, (void *)&stop));
+	raced = vtx_count("raced");
+	for (int i = 0; i < 4; i++)
+		touch_twice(&self->m, memset(mem, 1, TOUCHED * PAGE));
+	raced = vtx_count("raced") - raced;
+	stop = true;
+	for (int i = 0; i < 3; i++)
+		pthread_join(thread[i], NULL);
+	TH_LOG("%ld faults came again", raced);
+	/* A thread that is held up while others free memory may have to look twice. */
+	EXPECT_GT(16, raced);
+}
+
 /* Most small pages come with a neighbour that was asked for. */
 TEST_F(populate, small_pages)
 {
