@@ -88,6 +88,7 @@ enum vtx_gpr {
  * @clock:	[a] the VM's clock
  * @msr_filter:	[m] MSRs that the VMM has taken away, NULL: none (msr_filter.c)
  * @user_msrs:	[a] KVM_MSR_EXIT_REASON_* that go to the VMM
+ * @hide_platform_info: [a] guests have no MSR_PLATFORM_INFO
  * @dead:	[a] @mm is gone
  * @tsc:	[a] what its vCPUs' TSCs share
  */
@@ -113,6 +114,7 @@ struct vtx_vm {
 	struct vtx_clock clock;
 	struct vtx_msr_filter __rcu *msr_filter;
 	u32 user_msrs;
+	bool hide_platform_info;
 	bool dead;
 	struct vtx_tsc_vm tsc;
 };

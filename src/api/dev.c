@@ -14,12 +14,28 @@
 #include "api/vm.h"
 #include "guest/cpuid.h"
 #include "guest/mce.h"
-#include "guest/msr.h"
+#include "guest/msr_table.h"
 #include "tlb/tlb.h"
 #include "tlb/tlb_report.h"
 #include "vtx.h"
 
-static int ioctl_supported_cpuid(struct kvm_cpuid2 __user *user)
+/* KVM looks at the padding of what comes in, for this one ioctl alone. */
+static int check_padding(const struct kvm_cpuid2 __user *user, u32 n)
+{
+	struct kvm_cpuid_entry2 e;
+	u32 i;
+
+	for (i = 0; i < n; i++) {
+		if (copy_from_user(&e, &user->entries[i], sizeof(e)))
+			return -EINVAL;
+		if (e.padding[0] | e.padding[1] | e.padding[2])
+			return -EINVAL;
+	}
+	return 0;
+}
+
+static int ioctl_cpuid(struct kvm_cpuid2 __user *user,
+		       int (*list)(struct kvm_cpuid_entry2 *entries, unsigned int max))
 {
 	struct kvm_cpuid_entry2 *entries;
 	struct kvm_cpuid2 head;
@@ -30,10 +46,14 @@ static int ioctl_supported_cpuid(struct kvm_cpuid2 __user *user)
 	if (!head.nent)
 		return -E2BIG;
 	head.nent = min_t(u32, head.nent, VTX_MAX_CPUID);
+	if (list == vtx_cpuid_emulated)
+		r = check_padding(user, head.nent);
+	if (r)
+		return r;
 	entries = kvcalloc(head.nent, sizeof(*entries), GFP_KERNEL_ACCOUNT);
 	if (!entries)
 		return -ENOMEM;
-	n = vtx_cpuid_supported(entries, head.nent);
+	n = list(entries, head.nent);
 	if (n < 0) {
 		r = n;
 		goto out;
@@ -119,7 +139,9 @@ static long dev_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	case KVM_GET_VCPU_MMAP_SIZE:
 		return arg ? -EINVAL : VTX_RUN_PAGES * PAGE_SIZE;
 	case KVM_GET_SUPPORTED_CPUID:
-		return ioctl_supported_cpuid(user);
+		return ioctl_cpuid(user, vtx_cpuid_supported);
+	case KVM_GET_EMULATED_CPUID:
+		return ioctl_cpuid(user, vtx_cpuid_emulated);
 	case KVM_GET_MSR_INDEX_LIST:
 		return ioctl_msr_list(user, vtx_msr_list);
 	case KVM_GET_MSR_FEATURE_INDEX_LIST:

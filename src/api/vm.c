@@ -262,6 +262,11 @@ static int ioctl_enable_cap(struct vtx_vm *vm, void __user *user)
 			return -EINVAL;
 		WRITE_ONCE(vm->user_msrs, cap.args[0]);
 		return 0;
+	case KVM_CAP_MSR_PLATFORM_INFO:
+		if (cap.flags)
+			return -EINVAL;
+		WRITE_ONCE(vm->hide_platform_info, !cap.args[0]);
+		return 0;
 	default:
 		return -EINVAL;
 	}
@@ -416,6 +421,8 @@ int vtx_check_extension(unsigned long cap)
 	case KVM_CAP_X86_MSR_FILTER:
 	case KVM_CAP_ENABLE_CAP_VM:
 	case KVM_CAP_GET_MSR_FEATURES:
+	case KVM_CAP_MSR_PLATFORM_INFO:
+	case KVM_CAP_EXT_EMUL_CPUID:
 	case KVM_CAP_SIGNAL_MSI:
 	case KVM_CAP_SET_GUEST_DEBUG:
 	case KVM_CAP_X86_ROBUST_SINGLESTEP:

@@ -223,6 +223,27 @@ static bool add_extended(struct list *l)
 }
 
 /**
+ * vtx_cpuid_emulated() - KVM_GET_EMULATED_CPUID: features that are done in software
+ * @entries: where to
+ * @max:     room there
+ *
+ * The leaves are KVM's. MOVBE and RDPID, which it has there, vtx gives to guests
+ * where the CPU has them, and not elsewhere.
+ *
+ * Return: number of entries, or -E2BIG.
+ */
+int vtx_cpuid_emulated(struct kvm_cpuid_entry2 *entries, unsigned int max)
+{
+	if (max < 3)
+		return -E2BIG;
+	entries[0] = (struct kvm_cpuid_entry2){ .function = 0, .eax = 7 };
+	entries[1] = (struct kvm_cpuid_entry2){ .function = 1 };
+	entries[2] = (struct kvm_cpuid_entry2){ .function = 7,
+						.flags = KVM_CPUID_FLAG_SIGNIFCANT_INDEX };
+	return 3;
+}
+
+/**
  * vtx_cpuid_supported() - KVM_GET_SUPPORTED_CPUID
  * @entries: where to
  * @max:     room there
@@ -305,6 +326,48 @@ static u64 cr4_allowed(const struct vtx_vcpu *vcpu)
 	if (!e7 || !(e7->ecx & F(UMIP)))
 		deny |= X86_CR4_UMIP;
 	return vtx_cr4_host_supported() & ~deny;
+}
+
+static bool has_ebx7(const struct vtx_vcpu *vcpu, u32 bit)
+{
+	const struct kvm_cpuid_entry2 *e = find(vcpu, 7, 0);
+
+	return e && (e->ebx & bit);
+}
+
+static u8 has(const struct vtx_vcpu *vcpu)
+{
+	const struct kvm_cpuid_entry2 *e7 = find(vcpu, 7, 0);
+	const struct kvm_cpuid_entry2 *ext1 = find(vcpu, 0x80000001, 0);
+	u8 bits = 0;
+
+	if ((e7 && (e7->ecx & F(RDPID))) || (ext1 && (ext1->edx & F(RDTSCP))))
+		bits |= VTX_HAS_TSC_AUX;
+	return bits;
+}
+
+/*
+ * An instruction that the guest's CPUID lacks is #UD: by its control, or the exit is
+ * (SDM vol. 3 "Secondary Processor-Based VM-Execution Controls").
+ */
+static void update_controls(const struct vtx_vcpu *vcpu)
+{
+	const struct kvm_cpuid_entry2 *e1 = find(vcpu, 1, 0);
+	const u32 all = SECONDARY_EXEC_ENABLE_RDTSCP | SECONDARY_EXEC_ENABLE_INVPCID |
+			VTX_HIDING_EXITS;
+	u32 on = 0;
+
+	if (vcpu->cpuid.has & VTX_HAS_TSC_AUX)
+		on |= SECONDARY_EXEC_ENABLE_RDTSCP;
+	if (has_ebx7(vcpu, F(INVPCID)))
+		on |= SECONDARY_EXEC_ENABLE_INVPCID;
+	if (!e1 || !(e1->ecx & F(RDRAND)))
+		on |= SECONDARY_EXEC_RDRAND_EXITING;
+	if (!has_ebx7(vcpu, F(RDSEED)))
+		on |= SECONDARY_EXEC_RDSEED_EXITING;
+	vmcs_write32(SECONDARY_VM_EXEC_CONTROL,
+		     (vmcs_read32(SECONDARY_VM_EXEC_CONTROL) & ~all) |
+		     (vtx_caps.cpu2 & on));
 }
 
 /* XSAVE area for the components in XCR0: SDM vol. 2 "CPUID", leaf 0DH, EBX. */
@@ -433,9 +496,24 @@ int vtx_cpuid_set(struct vtx_vcpu *vcpu, const struct kvm_cpuid_entry2 *entries,
 	memcpy(vcpu->cpuid.entries, entries, n * sizeof(*entries));
 	vcpu->cpuid.n = n;
 	vcpu->cpuid.last = NULL;
+	vcpu->cpuid.has = has(vcpu);
+	update_controls(vcpu);
 	vcpu->cr4.allowed = cr4_allowed(vcpu);
 	vtx_cr4_update_mask(vcpu);
 	return 0;
+}
+
+/**
+ * vtx_cpuid_set_faulting() - MISC_FEATURES_ENABLES.CPUID_FAULT
+ * @vcpu: the vCPU
+ * @on:	  CPUID above CPL 0 is #GP
+ *
+ * SDM vol. 3 "CPUID Faulting".
+ */
+void vtx_cpuid_set_faulting(struct vtx_vcpu *vcpu, bool on)
+{
+	vcpu->cpuid.faults = on;
+	vcpu->cpuid.last = NULL;
 }
 
 /**
@@ -494,9 +572,15 @@ int vtx_exit_cpuid(struct vtx_vcpu *vcpu)
 	u32 function = r[VTX_RAX], index = r[VTX_RCX];
 	const struct kvm_cpuid_entry2 *e = vcpu->cpuid.last;
 
-	/* Guests ask for the same leaf over and over. */
-	if (unlikely(!e || !matches(e, function, index)))
-		vcpu->cpuid.last = e = find_or_last(vcpu, function, index);
+	/* Guests ask for the same leaf over and over; not where CPUID may fault. */
+	if (unlikely(!e || !matches(e, function, index))) {
+		if (vcpu->cpuid.faults && vtx_cpl()) {
+			vtx_queue_gp(vcpu);
+			return VTX_RESUME;
+		}
+		e = find_or_last(vcpu, function, index);
+		vcpu->cpuid.last = vcpu->cpuid.faults ? NULL : e;
+	}
 	if (unlikely(!e))
 		r[VTX_RAX] = r[VTX_RBX] = r[VTX_RCX] = r[VTX_RDX] = 0;
 	else if (function == 1 || function == 0xd)

@@ -7,6 +7,8 @@
 
 struct vtx_vcpu;
 
+int vtx_cpuid_emulated(struct kvm_cpuid_entry2 *entries, unsigned int max);
+void vtx_cpuid_set_faulting(struct vtx_vcpu *vcpu, bool on);
 int vtx_cpuid_supported(struct kvm_cpuid_entry2 *entries, unsigned int max);
 int vtx_cpuid_alloc(struct vtx_vcpu *vcpu);
 void vtx_cpuid_free(struct vtx_vcpu *vcpu);

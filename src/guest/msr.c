@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * msr.c - the MSRs that a guest has
+ * msr.c - the MSRs that a guest has: what reading and writing them does
  *
- * An allow-list: what is not in the table does not exist (#GP in the guest, end
- * of the list for KVM_GET_MSRS). No guest ever reads or writes a host MSR: the
+ * Which there are is msr_table.c's. No guest ever reads or writes a host MSR: the
  * MSR bitmap lets through only what is the guest's own while it runs.
  */
 #include "guest/msr.h"
@@ -25,248 +24,27 @@
 #include "guest/cpuid.h"
 #include "guest/cr.h"
 #include "guest/mce.h"
+#include "guest/msr_table.h"
 #include "vmx/caps.h"
 #include "vmx/host.h"
 #include "vmx/tsc.h"
 #include "vmx/vmx_insn.h"
 #include "vtx.h"
 
-enum kind {
-	KIND_RO_ZERO,	/* reads 0; the guest can't write, the VMM may write 0 */
-	KIND_FIELD32,	/* VMCS field */
-	KIND_FIELDL,		/* VMCS field, canonical address */
-	KIND_PAT,
-	KIND_EFER,
-	KIND_HW,		/* vcpu->msrs[] */
-	KIND_HW_ADDR,	/* the same, canonical address */
-	KIND_CSTAR,
-	KIND_TSC,
-	KIND_TSC_ADJUST,
-	KIND_APIC_BASE,
-	KIND_MISC_ENABLE,
-	KIND_MTRR_CAP,
-	KIND_MTRR_DEF,	/* the MTRRs: stored, checked, without effect */
-	KIND_MTRR_FIXED,
-	KIND_MTRR_BASE,
-	KIND_DEBUGCTL,	/* reads 0, takes BTF and LBR, which do nothing */
-	KIND_IGNORED,	/* reads 0, writes have no effect */
-	KIND_CONST,	/* reads one of constants[], writes have no effect */
-	KIND_RO_CONST,	/* likewise, nobody can write */
-	KIND_MCE,		/* mce.c */
-	KIND_UCODE,	/* what the VMM says; guests write 0 before they read */
-	KIND_HOST_ONLY,	/* stored for the VMM, does not exist for the guest */
-};
-
-#define NR_VAR_MTRRS	8
-
-struct guest_msr {
-	u32 index;
-	u8 count;	/* consecutive MSRs of the same kind */
-	u8 kind;
-	u16 arg;	/* VMCS field, or index into vcpu->msrs, ->sw_msrs or constants */
-};
-
-/* What KVM has there for guests that can't do without, and has explained. */
-static const u64 constants[] = {
-	3,			/* FSB_FREQ */
-	1 << 24,		/* EBC_FREQUENCY_ID: a ratio of 1; guests divide by it */
-	1000 | 4ULL << 40,	/* PERF_STATUS */
-	0xbe702111,		/* BBL_CR_CTL3: an L2 cache of 256 KBytes is on */
-	0x20000000,		/* K7_CLK_CTL */
-};
-
-static const struct guest_msr msrs[] = {
-	{ MSR_IA32_P5_MC_ADDR, 2, KIND_IGNORED },
-	{ MSR_IA32_TSC, 1, KIND_TSC },
-	/* QEMU 7.2 sets KVM's clock MSRs in every guest, offered or not. */
-	{ MSR_KVM_WALL_CLOCK, 2, KIND_HOST_ONLY, 28 },
-	{ MSR_IA32_PLATFORM_ID, 1, KIND_RO_ZERO },
-	{ MSR_IA32_APICBASE, 1, KIND_APIC_BASE },
-	{ MSR_IA32_TSC_ADJUST, 1, KIND_TSC_ADJUST },
-	{ MSR_IA32_UCODE_REV, 1, KIND_UCODE, 30 },
-	{ MSR_MTRRcap, 1, KIND_MTRR_CAP },
-	{ MSR_IA32_SYSENTER_CS, 1, KIND_FIELD32, GUEST_SYSENTER_CS },
-	{ MSR_IA32_SYSENTER_ESP, 1, KIND_FIELDL, GUEST_SYSENTER_ESP },
-	{ MSR_IA32_SYSENTER_EIP, 1, KIND_FIELDL, GUEST_SYSENTER_EIP },
-	{ MSR_IA32_MCG_CAP, 3, KIND_MCE },
-	{ MSR_IA32_MISC_ENABLE, 1, KIND_MISC_ENABLE },
-	{ MSR_IA32_DEBUGCTLMSR, 1, KIND_DEBUGCTL },
-	{ MSR_IA32_MC0_CTL, 128, KIND_MCE },
-	{ MTRRphysBase_MSR(0), 2 * NR_VAR_MTRRS, KIND_MTRR_BASE, 0 },
-	{ MSR_MTRRfix64K_00000, 1, KIND_MTRR_FIXED, 16 },
-	{ MSR_MTRRfix16K_80000, 2, KIND_MTRR_FIXED, 17 },
-	{ MSR_MTRRfix4K_C0000, 8, KIND_MTRR_FIXED, 19 },
-	{ MSR_IA32_CR_PAT, 1, KIND_PAT },
-	{ MSR_MTRRdefType, 1, KIND_MTRR_DEF, 27 },
-	{ MSR_EFER, 1, KIND_EFER },
-	{ MSR_STAR, 1, KIND_HW, VTX_MSR_STAR },
-	{ MSR_LSTAR, 1, KIND_HW_ADDR, VTX_MSR_LSTAR },
-	{ MSR_CSTAR, 1, KIND_CSTAR },
-	{ MSR_SYSCALL_MASK, 1, KIND_HW, VTX_MSR_FMASK },
-	{ MSR_FS_BASE, 1, KIND_FIELDL, GUEST_FS_BASE },
-	{ MSR_GS_BASE, 1, KIND_FIELDL, GUEST_GS_BASE },
-	{ MSR_KERNEL_GS_BASE, 1, KIND_HW_ADDR, VTX_MSR_KERNEL_GS_BASE },
-	{ MSR_TSC_AUX, 1, KIND_HW, VTX_MSR_TSC_AUX },
-	/* What old guests look at without asking. */
-	{ MSR_IA32_EBL_CR_POWERON, 1, KIND_RO_ZERO },
-	{ MSR_EBC_FREQUENCY_ID, 1, KIND_RO_CONST, 1 },
-	{ MSR_P6_PERFCTR0, 2, KIND_IGNORED },
-	{ MSR_FSB_FREQ, 1, KIND_RO_CONST, 0 },
-	{ MSR_IA32_BBL_CR_CTL3, 1, KIND_CONST, 3 },
-	{ MSR_P6_EVNTSEL0, 2, KIND_IGNORED },
-	{ MSR_IA32_PERF_STATUS, 1, KIND_RO_CONST, 2 },
-	{ MSR_IA32_PERF_CTL, 1, KIND_RO_ZERO },
-	{ MSR_IA32_LASTBRANCHFROMIP, 4, KIND_RO_ZERO },	/* to LASTINTTOIP */
-	{ MSR_RAPL_POWER_UNIT, 1, KIND_RO_ZERO },
-	{ MSR_PKG_ENERGY_STATUS, 1, KIND_RO_ZERO },
-	{ MSR_DRAM_ENERGY_STATUS, 1, KIND_RO_ZERO },
-	{ MSR_PP0_ENERGY_STATUS, 1, KIND_RO_ZERO },
-	{ MSR_PP1_ENERGY_STATUS, 1, KIND_RO_ZERO },
-	/* What a guest with AMD's CPUID looks at likewise. */
-	{ MSR_K7_EVNTSEL0, 8, KIND_IGNORED },	/* and PERFCTR0 to 3 */
-	{ MSR_K7_CLK_CTL, 1, KIND_CONST, 4 },
-	{ MSR_AMD64_SYSCFG, 1, KIND_IGNORED },
-	{ MSR_K7_HWCR, 1, KIND_IGNORED },
-	{ MSR_AMD64_NB_CFG, 2, KIND_IGNORED },	/* and PATCH_LOADER */
-	{ MSR_K8_INT_PENDING_MSG, 1, KIND_IGNORED },
-	{ MSR_FAM10H_MMIO_CONF_BASE, 1, KIND_RO_ZERO },
-	{ MSR_K8_TSEG_ADDR, 2, KIND_RO_ZERO },	/* and TSEG_MASK */
-	{ MSR_VM_HSAVE_PA, 1, KIND_IGNORED },
-	{ MSR_AMD64_DC_CFG, 2, KIND_IGNORED },	/* and TW_CFG */
-	{ MSR_AMD64_BU_CFG2, 1, KIND_IGNORED },
-	{ MSR_F15H_EX_CFG, 1, KIND_IGNORED },
-};
-
-#define NR_SW_MSRS	31
-
-/*
- * Accessed by the guest without an exit, unless the VMM's filter says otherwise:
- * VMCS fields, and KERNEL_GS_BASE, which host.c swaps. A write of EFER means
- * more than the register.
- */
-const struct vtx_msr_direct vtx_msrs_direct[VTX_NR_MSRS_DIRECT] = {
-	{ MSR_FS_BASE, true },
-	{ MSR_GS_BASE, true },
-	{ MSR_KERNEL_GS_BASE, true },
-	{ MSR_IA32_SYSENTER_CS, true },
-	{ MSR_IA32_SYSENTER_ESP, true },
-	{ MSR_IA32_SYSENTER_EIP, true },
-	{ MSR_EFER, false },
-};
-
-static bool have_rdtscp(void)
-{
-	return vtx_caps.cpu2 & SECONDARY_EXEC_ENABLE_RDTSCP;
-}
-
-static bool matches(const struct guest_msr *m, u32 index)
-{
-	return index - m->index < m->count;
-}
-
-static const struct guest_msr *find(u32 index)
-{
-	unsigned int i;
-
-	for (i = 0; i < ARRAY_SIZE(msrs); i++) {
-		if (!matches(&msrs[i], index))
-			continue;
-		if (msrs[i].index == MSR_TSC_AUX && !have_rdtscp())
-			return NULL;
-		return &msrs[i];
-	}
-	return NULL;
-}
+/* What the PMU, which no guest has, says of itself in IA32_MISC_ENABLE. */
+#define MISC_ENABLE_NO_PMU	(MSR_IA32_MISC_ENABLE_BTS_UNAVAIL |	\
+				 MSR_IA32_MISC_ENABLE_PEBS_UNAVAIL)
 
 /* Guests ask for the same MSR over and over. */
-static const struct guest_msr *find_again(struct vtx_vcpu *vcpu, u32 index)
+static const struct vtx_guest_msr *find_again(struct vtx_vcpu *vcpu, u32 index)
 {
-	const struct guest_msr *m = vcpu->msr.last;
+	const struct vtx_guest_msr *m = vcpu->msr.last;
 
-	if (unlikely(!m || !matches(m, index))) {
-		m = find(index);
+	if (unlikely(!m || !vtx_msr_matches(m, index))) {
+		m = vtx_msr_find(index);
 		vcpu->msr.last = m;
 	}
 	return m;
-}
-
-/* Listed is what a VMM saves and restores without knowing it. */
-static bool listed(const struct guest_msr *m)
-{
-	switch (m->kind) {
-	case KIND_MTRR_CAP:
-	case KIND_RO_ZERO:
-	case KIND_IGNORED:
-	case KIND_CONST:
-	case KIND_RO_CONST:
-	case KIND_HOST_ONLY:
-		return false;
-	case KIND_MCE:
-		return m->index == MSR_IA32_MCG_CAP;
-	default:
-		return find(m->index);
-	}
-}
-
-/**
- * vtx_msr_feature_list() - for KVM_GET_MSR_FEATURE_INDEX_LIST
- * @indices: where to
- * @max:     room there
- *
- * Return: as vtx_msr_list().
- */
-unsigned int vtx_msr_feature_list(u32 *indices, unsigned int max)
-{
-	if (max)
-		indices[0] = MSR_IA32_UCODE_REV;
-	return 1;
-}
-
-/**
- * vtx_msr_feature() - what the host has of what guests can be given
- * @index: one of vtx_msr_feature_list()
- * @data:  result
- *
- * Return: 0, -EINVAL: not one of them.
- */
-int vtx_msr_feature(u32 index, u64 *data)
-{
-	if (index != MSR_IA32_UCODE_REV)
-		return -EINVAL;
-	*data = (u64)boot_cpu_data.microcode << 32;
-	return 0;
-}
-
-/**
- * vtx_msr_exists() - is there such an MSR?
- * @index: RCX
- *
- * Return: false: no guest has it.
- */
-bool vtx_msr_exists(u32 index)
-{
-	return find(index);
-}
-
-/**
- * vtx_msr_list() - for KVM_GET_MSR_INDEX_LIST: all MSRs that can be got and set
- * @indices: where to
- * @max:     room there
- *
- * Return: how many there are, also if that is more than @max.
- */
-unsigned int vtx_msr_list(u32 *indices, unsigned int max)
-{
-	unsigned int i, j, n = 0;
-
-	for (i = 0; i < ARRAY_SIZE(msrs); i++) {
-		if (!listed(&msrs[i]))
-			continue;
-		for (j = 0; j < msrs[i].count; j++, n++)
-			if (n < max)
-				indices[n] = msrs[i].index + j;
-	}
-	return n;
 }
 
 static void intercept(void *bitmap, unsigned int bit, bool on)
@@ -307,7 +85,7 @@ int vtx_msr_alloc(struct vtx_vcpu *vcpu)
 	unsigned int i;
 
 	vcpu->msr_bitmap = (void *)__get_free_page(GFP_KERNEL_ACCOUNT);
-	vcpu->msr.stored = kcalloc(NR_SW_MSRS, sizeof(u64), GFP_KERNEL_ACCOUNT);
+	vcpu->msr.stored = kcalloc(VTX_NR_STORED, sizeof(u64), GFP_KERNEL_ACCOUNT);
 	if (!vcpu->msr_bitmap || !vcpu->msr.stored)
 		return -ENOMEM;
 	memset(vcpu->msr_bitmap, 0xff, PAGE_SIZE);
@@ -316,9 +94,10 @@ int vtx_msr_alloc(struct vtx_vcpu *vcpu)
 				  !vtx_msrs_direct[i].write);
 	vcpu->apic_base = APIC_DEFAULT_PHYS_BASE | MSR_IA32_APICBASE_ENABLE |
 			  (vcpu->id == vcpu->vm->boot_id ? MSR_IA32_APICBASE_BSP : 0);
-	vcpu->msr.misc_enable = MSR_IA32_MISC_ENABLE_FAST_STRING |
-			    MSR_IA32_MISC_ENABLE_BTS_UNAVAIL |
-			    MSR_IA32_MISC_ENABLE_PEBS_UNAVAIL;
+	vcpu->msr.misc_enable = MISC_ENABLE_NO_PMU;
+	/* As KVM's: a revision above 0, by which some guests know that there is one. */
+	vcpu->msr.stored[VTX_STORED_UCODE] = BIT_ULL(32);
+	vcpu->msr.stored[VTX_STORED_PLATFORM_INFO] = MSR_PLATFORM_INFO_CPUID_FAULT;
 	vtx_tsc_vcpu_init(vcpu);
 	return 0;
 }
@@ -333,9 +112,33 @@ void vtx_msr_free(struct vtx_vcpu *vcpu)
 	kfree(vcpu->msr.stored);
 }
 
-static unsigned int sw_index(const struct guest_msr *m, u32 index)
+static unsigned int sw_index(const struct vtx_guest_msr *m, u32 index)
 {
-	return array_index_nospec(m->arg + (index - m->index), NR_SW_MSRS);
+	return array_index_nospec(m->arg + (index - m->index), VTX_NR_STORED);
+}
+
+/* Does a guarded MSR exist for the guest, or else for its VMM? */
+static bool is_open(const struct vtx_vcpu *vcpu, const struct vtx_guest_msr *m,
+		    bool from_guest)
+{
+	if (!from_guest)
+		return true;
+	switch (m->kind) {
+	case KIND_WO_IGNORED:
+		return true;
+	case KIND_PLATFORM_INFO:
+		return !READ_ONCE(vcpu->vm->hide_platform_info);
+	case KIND_TSC_AUX:
+		return vcpu->cpuid.has & VTX_HAS_TSC_AUX;
+	default:
+		return false;
+	}
+}
+
+static bool is_closed(const struct vtx_vcpu *vcpu, const struct vtx_guest_msr *m,
+		      bool from_guest)
+{
+	return !m || (m->kind >= KIND_GUARDED && !is_open(vcpu, m, from_guest));
 }
 
 /**
@@ -349,9 +152,9 @@ static unsigned int sw_index(const struct guest_msr *m, u32 index)
  */
 int vtx_msr_get(struct vtx_vcpu *vcpu, u32 index, u64 *data, bool from_guest)
 {
-	const struct guest_msr *m = find_again(vcpu, index);
+	const struct vtx_guest_msr *m = find_again(vcpu, index);
 
-	if (!m || (from_guest && m->kind == KIND_HOST_ONLY))
+	if (is_closed(vcpu, m, from_guest))
 		return -EINVAL;
 	switch (m->kind) {
 	case KIND_FIELD32:
@@ -366,6 +169,7 @@ int vtx_msr_get(struct vtx_vcpu *vcpu, u32 index, u64 *data, bool from_guest)
 		break;
 	case KIND_HW:
 	case KIND_HW_ADDR:
+	case KIND_TSC_AUX:
 		/* SWAPGS may have changed it since it was loaded. */
 		if (m->arg == VTX_MSR_KERNEL_GS_BASE && vtx_host_has_guest_msrs(vcpu))
 			rdmsrl(MSR_KERNEL_GS_BASE, vcpu->msrs[m->arg]);
@@ -388,12 +192,20 @@ int vtx_msr_get(struct vtx_vcpu *vcpu, u32 index, u64 *data, bool from_guest)
 		break;
 	case KIND_MTRR_CAP:
 		/* Fixed ranges and write-combining supported. */
-		*data = 0x500 | NR_VAR_MTRRS;
+		*data = 0x500 | VTX_NR_VAR_MTRRS;
 		break;
+	case KIND_WO_IGNORED:
+		return -EINVAL;
 	case KIND_MCE:
 		return vtx_mce_get_msr(vcpu, index, !from_guest, data);
 	case KIND_UCODE:
 	case KIND_HOST_ONLY:
+	case KIND_STORED:
+	case KIND_VMM:
+	case KIND_PLATFORM_INFO:
+	case KIND_MISC_FEATURES:
+	case KIND_FEAT_CTL:
+	case KIND_HWCR:
 	case KIND_MTRR_DEF:
 	case KIND_MTRR_FIXED:
 	case KIND_MTRR_BASE:
@@ -401,7 +213,7 @@ int vtx_msr_get(struct vtx_vcpu *vcpu, u32 index, u64 *data, bool from_guest)
 		break;
 	case KIND_CONST:
 	case KIND_RO_CONST:
-		*data = constants[array_index_nospec(m->arg, ARRAY_SIZE(constants))];
+		*data = vtx_msr_constants[array_index_nospec(m->arg, VTX_NR_MSR_CONSTANTS)];
 		break;
 	default:
 		*data = 0;
@@ -434,7 +246,7 @@ static bool mtrr_type_valid(u8 type)
 }
 
 /* SDM vol. 3 "MTRRs". */
-static bool mtrr_valid(struct vtx_vcpu *vcpu, const struct guest_msr *m, u32 index,
+static bool mtrr_valid(struct vtx_vcpu *vcpu, const struct vtx_guest_msr *m, u32 index,
 		       u64 data)
 {
 	u64 address = vtx_cpuid_page_mask(vcpu);
@@ -468,7 +280,7 @@ bool vtx_apic_base_valid(const struct vtx_vcpu *vcpu, u64 data)
 			  MSR_IA32_APICBASE_ENABLE));
 }
 
-static int set_hw(struct vtx_vcpu *vcpu, const struct guest_msr *m, u64 data)
+static int set_hw(struct vtx_vcpu *vcpu, const struct vtx_guest_msr *m, u64 data)
 {
 	if (m->kind == KIND_HW_ADDR && !canonical(data))
 		return -EINVAL;
@@ -480,16 +292,80 @@ static int set_hw(struct vtx_vcpu *vcpu, const struct guest_msr *m, u64 data)
 	return 0;
 }
 
+static int set_misc_enable(struct vtx_vcpu *vcpu, u64 data, bool from_guest)
+{
+	u64 old = vcpu->msr.misc_enable;
+
+	if (from_guest) {
+		/* SDM vol. 4: read-only; writes of the others without effect are taken. */
+		if ((old ^ data) & MISC_ENABLE_NO_PMU)
+			return -EINVAL;
+		data &= ~MSR_IA32_MISC_ENABLE_EMON;
+		data |= old & MSR_IA32_MISC_ENABLE_EMON;
+	}
+	vcpu->msr.misc_enable = data;
+	return 0;
+}
+
+/* AMD's HWCR: bits whose writes KVM ignores, and McStatusWrEn. */
+#define HWCR_IGNORED	(BIT_ULL(3) | BIT_ULL(6) | BIT_ULL(8))
+#define HWCR_STORED	BIT_ULL(18)
+
+/* Those of vcpu->msr.stored that are more than memory. */
+static int set_stored(struct vtx_vcpu *vcpu, const struct vtx_guest_msr *m, u64 data,
+		      bool from_guest)
+{
+	u64 *stored = vcpu->msr.stored;
+	bool faults = stored[VTX_STORED_MISC_FEATURES] & MSR_MISC_FEATURES_ENABLES_CPUID_FAULT;
+	bool can_fault = stored[VTX_STORED_PLATFORM_INFO] & MSR_PLATFORM_INFO_CPUID_FAULT;
+
+	switch (m->kind) {
+	case KIND_VMM:
+		if (from_guest)
+			return -EINVAL;
+		break;
+	case KIND_PLATFORM_INFO:
+		if (from_guest || (faults && !(data & MSR_PLATFORM_INFO_CPUID_FAULT)))
+			return -EINVAL;
+		break;
+	case KIND_MISC_FEATURES:
+		if ((data & ~MSR_MISC_FEATURES_ENABLES_CPUID_FAULT) || (data && !can_fault))
+			return -EINVAL;
+		vtx_cpuid_set_faulting(vcpu, data);
+		break;
+	case KIND_FEAT_CTL:
+		if ((data & ~(u64)FEAT_CTL_LOCKED) ||
+		    (from_guest && stored[VTX_STORED_FEAT_CTL]))
+			return -EINVAL;
+		break;
+	default:
+		data &= ~HWCR_IGNORED;
+		if (data & ~HWCR_STORED)
+			return -EINVAL;
+	}
+	stored[m->arg] = data;
+	return 0;
+}
+
 /* The writes that can be refused. */
-static int set_checked(struct vtx_vcpu *vcpu, const struct guest_msr *m, u32 index,
+static int set_checked(struct vtx_vcpu *vcpu, const struct vtx_guest_msr *m, u32 index,
 		       u64 data, bool from_guest)
 {
 	switch (m->kind) {
 	case KIND_RO_ZERO:
 	case KIND_MTRR_CAP:
-		return data || from_guest ? -EINVAL : 0;
 	case KIND_RO_CONST:
 		return -EINVAL;
+	case KIND_ZERO:
+		return data ? -EINVAL : 0;
+	case KIND_MISC_ENABLE:
+		return set_misc_enable(vcpu, data, from_guest);
+	case KIND_VMM:
+	case KIND_PLATFORM_INFO:
+	case KIND_MISC_FEATURES:
+	case KIND_FEAT_CTL:
+	case KIND_HWCR:
+		return set_stored(vcpu, m, data, from_guest);
 	case KIND_DEBUGCTL:
 		return data & ~(u64)(DEBUGCTLMSR_LBR | DEBUGCTLMSR_BTF) ? -EINVAL : 0;
 	case KIND_FIELD32:
@@ -533,10 +409,10 @@ static int set_checked(struct vtx_vcpu *vcpu, const struct guest_msr *m, u32 ind
  */
 bool vtx_msr_is_swapped(struct vtx_vcpu *vcpu, u32 index)
 {
-	const struct guest_msr *m = find_again(vcpu, index);
+	const struct vtx_guest_msr *m = find_again(vcpu, index);
 
 	return m && (m->kind == KIND_HW || m->kind == KIND_HW_ADDR ||
-		     m->kind == KIND_EFER);
+		     m->kind == KIND_EFER || m->kind == KIND_TSC_AUX);
 }
 
 /**
@@ -552,13 +428,14 @@ bool vtx_msr_is_swapped(struct vtx_vcpu *vcpu, u32 index)
  */
 int vtx_msr_set(struct vtx_vcpu *vcpu, u32 index, u64 data, bool from_guest)
 {
-	const struct guest_msr *m = find_again(vcpu, index);
+	const struct vtx_guest_msr *m = find_again(vcpu, index);
 
-	if (!m || (from_guest && m->kind == KIND_HOST_ONLY))
+	if (is_closed(vcpu, m, from_guest))
 		return -EINVAL;
 	switch (m->kind) {
 	case KIND_HW:
 	case KIND_HW_ADDR:
+	case KIND_TSC_AUX:
 		return set_hw(vcpu, m, data);
 	case KIND_EFER:
 		if (from_guest)
@@ -573,10 +450,8 @@ int vtx_msr_set(struct vtx_vcpu *vcpu, u32 index, u64 data, bool from_guest)
 	case KIND_TSC_ADJUST:
 		vtx_tsc_set_adjust(vcpu, data, from_guest);
 		return 0;
-	case KIND_MISC_ENABLE:
-		vcpu->msr.misc_enable = data;
-		return 0;
 	case KIND_IGNORED:
+	case KIND_WO_IGNORED:
 	case KIND_CONST:
 		return 0;
 	case KIND_UCODE:
@@ -584,6 +459,7 @@ int vtx_msr_set(struct vtx_vcpu *vcpu, u32 index, u64 data, bool from_guest)
 			return 0;
 		fallthrough;
 	case KIND_HOST_ONLY:
+	case KIND_STORED:
 		vcpu->msr.stored[sw_index(m, index)] = data;
 		return 0;
 	case KIND_MCE:

@@ -20,6 +20,7 @@
 #include <asm/msr-index.h>
 
 #include "guest/msr.h"
+#include "guest/msr_table.h"
 #include "vtx.h"
 
 struct msr_range {

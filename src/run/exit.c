@@ -232,7 +232,7 @@ static int handle_gp(struct vtx_vcpu *vcpu)
 	return VTX_RESUME;
 }
 
-/* VMX, ENCLS...: not in this guest's CPUID. */
+/* VMX, ENCLS, RDRAND...: not in this guest's CPUID. */
 static int handle_ud(struct vtx_vcpu *vcpu)
 {
 	vtx_queue_exception(vcpu, UD_VECTOR);
@@ -444,11 +444,11 @@ static const struct exit_row rows[] = {
 	[EXIT_REASON_WBINVD] = { .fast = handle_skip },
 	[EXIT_REASON_XSETBV] = { .fast = handle_xsetbv },
 	[EXIT_REASON_APIC_WRITE] = NEVER,
-	[EXIT_REASON_RDRAND] = NEVER,
+	[EXIT_REASON_RDRAND] = UD,
 	[EXIT_REASON_INVPCID] = NEVER,
 	[EXIT_REASON_VMFUNC] = UD,
 	[EXIT_REASON_ENCLS] = UD,
-	[EXIT_REASON_RDSEED] = NEVER,
+	[EXIT_REASON_RDSEED] = UD,
 	[EXIT_REASON_PML_FULL] = NEVER,
 	[EXIT_REASON_XSAVES] = UD,
 	[EXIT_REASON_XRSTORS] = UD,

@@ -13,6 +13,7 @@
 
 #include "guest/event.h"
 #include "guest/msr.h"
+#include "guest/msr_table.h"
 #include "guest/msr_filter.h"
 #include "vmx/host.h"
 #include "vmx/vmcs_init.h"

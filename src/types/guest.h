@@ -10,7 +10,7 @@
 #include <linux/kvm.h>
 #include <linux/types.h>
 
-struct guest_msr;
+struct vtx_guest_msr;
 
 /**
  * struct vtx_event - event.c: what is to be injected at the next VM entry
@@ -61,15 +61,21 @@ struct vtx_debug {
 	u64 dr7;
 };
 
+#define VTX_HAS_TSC_AUX		BIT(0)
+
 /**
  * struct vtx_cpuid - cpuid.c: what the guest sees
  * @entries:	the VMM's table
  * @n:		how many
- * @last:	the entry that the guest asked for last
+ * @faults:	CPUID is #GP above CPL 0
+ * @has:	VTX_HAS_*: what vtx itself must know of it
+ * @last:	the entry that the guest asked for last; NULL while @faults
  */
 struct vtx_cpuid {
 	struct kvm_cpuid_entry2 *entries;
 	unsigned int n;
+	bool faults;
+	u8 has;
 	const struct kvm_cpuid_entry2 *last;
 };
 
@@ -94,7 +100,7 @@ struct vtx_msr {
 	u64 *stored;
 	u64 misc_enable;
 	u64 cstar;
-	const struct guest_msr *last;
+	const struct vtx_guest_msr *last;
 };
 
 /**

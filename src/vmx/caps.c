@@ -91,6 +91,8 @@ static const struct control_word cpu2_word = {
 		{ SECONDARY_EXEC_ENABLE_INVPCID, "INVPCID" },
 		{ SECONDARY_EXEC_WBINVD_EXITING, "WBINVD exiting" },
 		{ SECONDARY_EXEC_ENCLS_EXITING, "ENCLS exiting" },
+		{ SECONDARY_EXEC_RDRAND_EXITING, "RDRAND exiting" },
+		{ SECONDARY_EXEC_RDSEED_EXITING, "RDSEED exiting" },
 		{ }
 	},
 };

@@ -39,6 +39,9 @@ struct vtx_caps {
 	u32 mtf;
 };
 
+/* They take an instruction away, if on: from guests whose CPUID lacks it. */
+#define VTX_HIDING_EXITS (SECONDARY_EXEC_RDRAND_EXITING | SECONDARY_EXEC_RDSEED_EXITING)
+
 extern struct vtx_caps vtx_caps;
 extern bool vtx_ept_ad;	/* accessed and dirty flags for EPT are in use */
 

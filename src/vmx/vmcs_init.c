@@ -28,7 +28,9 @@
 /* SDM vol. 3 "VM-Execution Control Fields", "VM-Exit...", "VM-Entry...". */
 static void write_controls(struct vtx_vcpu *vcpu)
 {
-	u32 cpu2 = vtx_caps.cpu2;
+	/* No CPUID yet: nothing that it would have to have. cpuid.c sees to the rest. */
+	u32 cpu2 = vtx_caps.cpu2 &
+		   ~(SECONDARY_EXEC_ENABLE_RDTSCP | SECONDARY_EXEC_ENABLE_INVPCID);
 
 	/* SDM vol. 3 "Checks on VMX Controls": enable VPID needs a VPID. */
 	if (!vcpu->tlb.vpid)

@@ -206,4 +206,48 @@ TEST_F(vm, cpuid_out_of_range_goes_by_vendor)
 	}
 }
 
+/* MISC_FEATURES_ENABLES.CPUID_FAULT: user mode's CPUID is the kernel's to answer. */
+TEST_F(vm, cpuid_faults_above_cpl_0_where_asked)
+{
+	for (int faults = 0; faults < 2; faults++) {
+		ASSERT_TRUE(cpu_set_msr(self->m.cpu, 0x140, faults));
+		guest_cpuid(&self->m, 0, 0);
+		for (int again = 0; again < 2; again++) {
+			vm_start_cpl(&self->m, MODE_LONG, 3, cpuid64);
+			ASSERT_EXIT(KVM_EXIT_IO, &self->m);
+			EXPECT_EQ(13, vm_trap(&self->m).vector);
+			/* At CPUID, or at the HLT behind it. */
+			EXPECT_EQ(faults ? CODE : CODE + 2, vm_trap(&self->m).ip);
+		}
+	}
+	/* The ability cannot go while it is in use. */
+	EXPECT_FALSE(cpu_set_msr(self->m.cpu, 0xce, 0));
+	ASSERT_TRUE(cpu_set_msr(self->m.cpu, 0x140, 0));
+	EXPECT_TRUE(cpu_set_msr(self->m.cpu, 0xce, 0));
+	EXPECT_FALSE(cpu_set_msr(self->m.cpu, 0x140, 1));
+}
+
+TEST_F(vm, cpuid_emulated_has_kvms_leaves)
+{
+	struct kvm_cpuid2 *c = new_cpuid(10);
+
+	EXPECT_EQ(1, vm_cap(&self->m, KVM_CAP_EXT_EMUL_CPUID));
+	c->nent = 0;
+	EXPECT_ERRNO(E2BIG, ioctl(self->m.dev, KVM_GET_EMULATED_CPUID, c));
+	c->nent = 2;
+	EXPECT_ERRNO(E2BIG, ioctl(self->m.dev, KVM_GET_EMULATED_CPUID, c));
+	c->nent = 10;
+	c->entries[9].padding[2] = 1;
+	EXPECT_ERRNO(EINVAL, ioctl(self->m.dev, KVM_GET_EMULATED_CPUID, c));
+	c->entries[9].padding[2] = 0;
+	ASSERT_EQ(0, ioctl(self->m.dev, KVM_GET_EMULATED_CPUID, c));
+	ASSERT_EQ(3, c->nent);
+	EXPECT_EQ(7, c->entries[0].eax);
+	EXPECT_EQ(1, c->entries[1].function);
+	EXPECT_EQ(7, c->entries[2].function);
+	/* MOVBE and RDPID, which KVM has there, are not done in software. */
+	if (!on_kvm())
+		EXPECT_EQ(0, c->entries[1].ecx | c->entries[2].ecx);
+}
+
 TEST_HARNESS_MAIN

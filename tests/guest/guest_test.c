@@ -2,6 +2,8 @@
 /* What a guest may execute: exceptions, privileged and VMX instructions. */
 #include <sys/time.h>
 
+#include <cpuid.h>
+
 #include "kselftest_harness.h"
 #include "lib/vtx_test.h"
 
@@ -415,6 +417,11 @@ TEST_F(vm, privileged_instructions_at_cpl3_fault)
 	EXPECT_ROWS(&self->m, MODE_LONG, 3, privileged64, nothing, rows);
 }
 
+static bool has_tsc_aux(struct vm *m)
+{
+	return has_cpuid(m, 0x80000001, 3, 27) || has_cpuid(m, 7, 2, 22);
+}
+
 TEST_F(vm, system_instructions_at_cpl0_follow_cpuid)
 {
 	struct vm *m = &self->m;
@@ -423,6 +430,11 @@ TEST_F(vm, system_instructions_at_cpl0_follow_cpuid)
 		{ "monitor", DONE }, { "mwait", DONE },
 		{ "rdtscp", has_cpuid(m, 0x80000001, 3, 27) ? DONE : 6 },
 		{ "invpcid", has_cpuid(m, 7, 1, 10) ? DONE : 6 },
+		{ "rdpid", has_cpuid(m, 7, 2, 22) ? DONE : 6 },
+		{ "rdrand", has_cpuid(m, 1, 2, 30) ? DONE : 6 },
+		{ "rdseed", has_cpuid(m, 7, 1, 18) ? DONE : 6 },
+		{ "xsaves without OSXSAVE", 6 }, { "umwait", 6 }, { "tpause", 6 },
+		{ "rdmsr tsc_aux", has_tsc_aux(m) ? DONE : 13 },
 		{ "xsetbv without OSXSAVE", 6 }, { "pause", DONE }, { "rdtsc", DONE },
 		{ "getsec", 6 }, { "rsm", 6 }, { "clts", DONE }, { "sgdt", DONE }, { "str", DONE },
 		{ "lldt null", DONE }, { "encls", 6 },
@@ -430,6 +442,60 @@ TEST_F(vm, system_instructions_at_cpl0_follow_cpuid)
 
 	vm_set_supported_cpuid(m);
 	EXPECT_ROWS(m, MODE_LONG, 0, system64, nothing, rows);
+}
+
+/* What the CPU has, and the guest's CPUID has not: without one, and with it taken out. */
+TEST_F(vm, system_instructions_that_cpuid_hides_give_ud)
+{
+	static const struct row rows[] = {
+		{ "wbinvd", DONE }, { "invd", DONE }, { "invlpg", DONE }, { "rdpmc", 13 },
+		{ "monitor", DONE }, { "mwait", DONE }, { "rdtscp", 6 }, { "invpcid", 6 },
+		{ "rdpid", 6 }, { "rdrand", 6 }, { "rdseed", 6 }, { "xsaves", 6 },
+		{ "umwait", 6 }, { "tpause", 6 }, { "rdmsr tsc_aux", 13 },
+	};
+	struct kvm_cpuid2 *cpuid = supported_cpuid(&self->m);
+
+	EXPECT_ROWS(&self->m, MODE_LONG, 0, system64, nothing, rows);
+	vm_destroy(&self->m);
+	vm_create(&self->m);
+	find_cpuid(cpuid, 1, 0)->ecx &= ~(1 << 30);
+	find_cpuid(cpuid, 7, 0)->ebx &= ~(1 << 10 | 1 << 18);
+	find_cpuid(cpuid, 7, 0)->ecx &= ~(1 << 22 | 1 << 5);
+	find_cpuid(cpuid, 0x80000001, 0)->edx &= ~(1 << 27);
+	ASSERT_EQ(0, ioctl(self->m.cpu, KVM_SET_CPUID2, cpuid));
+	EXPECT_ROWS(&self->m, MODE_LONG, 0, system64, nothing, rows);
+}
+
+/* Each by itself, and what the others have goes on. The kernel below may not like RDRAND. */
+TEST_F(vm, system_instructions_are_hidden_one_by_one)
+{
+	static const struct { int row; uint32_t leaf; int reg, bit; } insns[] = {
+		{ 7, 7, 1, 10 }, { 9, 1, 2, 30 }, { 10, 7, 1, 18 },
+	};
+	bool there[3];
+
+	for (int hidden = 0; hidden < 4; hidden++) {
+		struct kvm_cpuid2 *cpuid = supported_cpuid(&self->m);
+		struct trap trap;
+
+		for (int i = 0; i < 3; i++) {
+			uint32_t *set = &find_cpuid(cpuid, insns[i].leaf, 0)->eax + insns[i].reg;
+			uint32_t host[4] = { 0 };
+
+			__get_cpuid_count(insns[i].leaf, 0, &host[0], &host[1], &host[2], &host[3]);
+			there[i] = i != hidden && host[insns[i].reg] >> insns[i].bit & 1;
+			*set &= ~(1 << insns[i].bit);
+			*set |= there[i] << insns[i].bit;
+		}
+		ASSERT_EQ(0, ioctl(self->m.cpu, KVM_SET_CPUID2, cpuid));
+		for (int i = 0; i < 3; i++) {
+			vm_start(&self->m, MODE_LONG, system64);
+			EXPECT_EQ(there[i] ? DONE : 6, run_cell(&self->m, insns[i].row, &trap))
+				TH_LOG("row %d, %d hidden", insns[i].row, hidden);
+		}
+		vm_destroy(&self->m);
+		vm_create(&self->m);
+	}
 }
 
 TEST_HARNESS_MAIN

@@ -102,6 +102,13 @@ GUEST system64, 64
 	CELL xor %eax, %eax; xor %ecx, %ecx; mwait; SYNC
 	CELL rdtscp; SYNC
 	CELL mov $2, %eax; invpcid SPOT, %rax; SYNC
+	CELL rdpid %rax; SYNC
+	CELL rdrand %rax; SYNC
+	CELL rdseed %rax; SYNC
+	CELL xor %eax, %eax; xor %edx, %edx; xsaves SPOT; SYNC
+	CELL xor %eax, %eax; xor %edx, %edx; .byte 0xf2, 0x0f, 0xae, 0xf1; SYNC	/* UMWAIT ECX */
+	CELL xor %eax, %eax; xor %edx, %edx; .byte 0x66, 0x0f, 0xae, 0xf1; SYNC	/* TPAUSE ECX */
+	CELL mov $0xc0000103, %ecx; rdmsr; SYNC
 	CELL xor %ecx, %ecx; xor %edx, %edx; mov $1, %eax; xsetbv; SYNC
 	CELL pause; SYNC
 	CELL rdtsc; SYNC
