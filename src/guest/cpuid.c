@@ -23,6 +23,7 @@
 #include "guest/cr.h"
 #include "guest/event.h"
 #include "vmx/caps.h"
+#include "vmx/compat.h"
 #include "vmx/host.h"
 #include "vmx/vmx_insn.h"
 #include "vtx.h"

@@ -26,6 +26,7 @@
 #include "guest/mce.h"
 #include "guest/msr_table.h"
 #include "vmx/caps.h"
+#include "vmx/compat.h"
 #include "vmx/host.h"
 #include "vmx/tsc.h"
 #include "vmx/vmx_insn.h"
@@ -172,7 +173,7 @@ int vtx_msr_get(struct vtx_vcpu *vcpu, u32 index, u64 *data, bool from_guest)
 	case KIND_TSC_AUX:
 		/* SWAPGS may have changed it since it was loaded. */
 		if (m->arg == VTX_MSR_KERNEL_GS_BASE && vtx_host_has_guest_msrs(vcpu))
-			rdmsrl(MSR_KERNEL_GS_BASE, vcpu->msrs[m->arg]);
+			rdmsrq(MSR_KERNEL_GS_BASE, vcpu->msrs[m->arg]);
 		*data = vcpu->msrs[m->arg];
 		break;
 	case KIND_CSTAR:
@@ -288,7 +289,7 @@ static int set_hw(struct vtx_vcpu *vcpu, const struct vtx_guest_msr *m, u64 data
 		return -EINVAL;
 	vcpu->msrs[m->arg] = data;
 	if (m->arg == VTX_MSR_KERNEL_GS_BASE && vtx_host_has_guest_msrs(vcpu))
-		wrmsrl(MSR_KERNEL_GS_BASE, data);
+		wrmsrq(MSR_KERNEL_GS_BASE, data);
 	return 0;
 }
 

@@ -13,6 +13,7 @@
 
 #include "guest/cr.h"
 #include "vmx/caps.h"
+#include "vmx/compat.h"
 #include "vmx/vmx_insn.h"
 #include "vtx.h"
 

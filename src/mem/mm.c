@@ -36,6 +36,7 @@
 #include "mem/ept.h"
 #include "mem/memslot.h"
 #include "tlb/tlb.h"
+#include "vmx/compat.h"
 #include "vtx.h"
 
 /**
@@ -293,21 +294,21 @@ static bool age(struct mmu_notifier *mn, unsigned long start, unsigned long end,
 	return young;
 }
 
-static int clear_flush_young(struct mmu_notifier *mn, struct mm_struct *unused,
-			     unsigned long start, unsigned long end)
+static vtx_young clear_flush_young(struct mmu_notifier *mn, struct mm_struct *unused,
+				   unsigned long start, unsigned long end)
 {
 	return age(mn, start, end, true);
 }
 
-static int clear_young(struct mmu_notifier *mn, struct mm_struct *unused,
-		       unsigned long start, unsigned long end)
+static vtx_young clear_young(struct mmu_notifier *mn, struct mm_struct *unused,
+			     unsigned long start, unsigned long end)
 {
 	return age(mn, start, end, false);
 }
 
 /* Without accessed flags nobody knows: a page that is mapped was used once. */
-static int test_young(struct mmu_notifier *mn, struct mm_struct *unused,
-		      unsigned long address)
+static vtx_young test_young(struct mmu_notifier *mn, struct mm_struct *unused,
+			    unsigned long address)
 {
 	struct vtx_mm *mm = container_of(mn, struct vtx_mm, mn);
 	bool young = false;

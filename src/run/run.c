@@ -16,7 +16,6 @@
  */
 #include "run/run.h"
 
-#include <linux/entry-kvm.h>
 #include <linux/errno.h>
 #include <linux/kvm_host.h>
 #include <linux/sched/signal.h>
@@ -186,20 +185,13 @@ static __always_inline int stay(struct vtx_vcpu *vcpu)
 	return r;
 }
 
-/*
- * The entry code's worker wants a struct kvm_vcpu for one purpose: to write
- * KVM_EXIT_INTR where nobody looks. One for all will do.
- */
-static struct kvm_run unused_run;
-static struct kvm_vcpu unused_vcpu = { .run = &unused_run };
-
 /* Reschedule, signals, and work queued for the return to user mode. */
 static int do_host_work(struct vtx_vcpu *vcpu)
 {
 	int r = 0;
 
 	if (__xfer_to_guest_mode_work_pending())
-		r = xfer_to_guest_mode_handle_work(&unused_vcpu);
+		r = vtx_handle_host_work();
 	if (r)
 		vcpu->run->exit_reason = KVM_EXIT_INTR;
 	return r;

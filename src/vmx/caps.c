@@ -215,12 +215,12 @@ static int read_caps(struct vtx_caps *c)
 	int r;
 
 	memset(c, 0, sizeof(*c));
-	rdmsrl(MSR_IA32_VMX_BASIC, c->basic);
-	rdmsrl(MSR_IA32_VMX_MISC, c->misc);
-	rdmsrl(MSR_IA32_VMX_CR0_FIXED0, c->cr0_fixed0);
-	rdmsrl(MSR_IA32_VMX_CR0_FIXED1, c->cr0_fixed1);
-	rdmsrl(MSR_IA32_VMX_CR4_FIXED0, c->cr4_fixed0);
-	rdmsrl(MSR_IA32_VMX_CR4_FIXED1, c->cr4_fixed1);
+	rdmsrq(MSR_IA32_VMX_BASIC, c->basic);
+	rdmsrq(MSR_IA32_VMX_MISC, c->misc);
+	rdmsrq(MSR_IA32_VMX_CR0_FIXED0, c->cr0_fixed0);
+	rdmsrq(MSR_IA32_VMX_CR0_FIXED1, c->cr0_fixed1);
+	rdmsrq(MSR_IA32_VMX_CR4_FIXED0, c->cr4_fixed0);
+	rdmsrq(MSR_IA32_VMX_CR4_FIXED1, c->cr4_fixed1);
 	r = choose(&pin_word, c->basic, &c->pin);
 	if (!r)
 		r = choose_primary(c);
@@ -229,7 +229,7 @@ static int read_caps(struct vtx_caps *c)
 		r = choose(&cpu2_word, c->basic, &c->cpu2);
 	if (r)
 		return r;
-	rdmsrl(MSR_IA32_VMX_EPT_VPID_CAP, c->ept_vpid);
+	rdmsrq(MSR_IA32_VMX_EPT_VPID_CAP, c->ept_vpid);
 	r = check_ept(c->ept_vpid);
 	if (!r)
 		r = choose(&exit_word, c->basic, &c->exit);
@@ -269,7 +269,7 @@ int vtx_caps_vmx_usable(void)
 		pr_err("refused: this CPU has no VMX (CPUID.1:ECX bit 5); in a VM, enable nested virtualization on its host\n");
 		return -EOPNOTSUPP;
 	}
-	if (rdmsrl_safe(MSR_IA32_FEAT_CTL, &ctl) ||
+	if (rdmsrq_safe(MSR_IA32_FEAT_CTL, &ctl) ||
 	    !(ctl & FEAT_CTL_LOCKED) || !(ctl & FEAT_CTL_VMX_ENABLED_OUTSIDE_SMX)) {
 		pr_err("refused: VMX is disabled by firmware in IA32_FEAT_CTL; enable virtualization (VT-x) in the firmware setup and power-cycle\n");
 		return -EOPNOTSUPP;

@@ -13,25 +13,74 @@
 #include <linux/kvm.h>
 #include <linux/kvm_host.h>
 #include <linux/mm.h>
+#include <linux/mmu_notifier.h>
 #include <linux/rcupdate.h>
 #include <linux/syscore_ops.h>
 #include <linux/types.h>
 
+#include <asm/msr.h>
 #include <asm/reboot.h>
+
+/* Reschedule, signals, and work queued for the return to user mode. */
+#ifdef VTX_HAVE_ENTRY_VIRT
+#include <linux/entry-virt.h>
+static inline int vtx_handle_host_work(void)
+{
+	return xfer_to_guest_mode_handle_work();
+}
+#else
+#include <linux/entry-kvm.h>
+/*
+ * It wants a struct kvm_vcpu for one purpose: to write KVM_EXIT_INTR where nobody
+ * looks. One for all will do.
+ */
+static inline int vtx_handle_host_work(void)
+{
+	static struct kvm_run unused_run;
+	static struct kvm_vcpu unused_vcpu = { .run = &unused_run };
+
+	return xfer_to_guest_mode_handle_work(&unused_vcpu);
+}
+#endif
+
+#ifdef VTX_HAVE_CPUID_API
+#include <asm/cpuid/api.h>
+#else
+#include <asm/processor.h>
+#endif
+
+/* Accessors of 64 bits: they had an "l" for the "q". */
+#ifndef rdmsrq
+#define rdmsrq(msr, value) rdmsrl(msr, value)
+#define wrmsrq(msr, value) wrmsrl(msr, value)
+#define rdmsrq_safe(msr, pointer) rdmsrl_safe(msr, pointer)
+#define native_wrmsrq(msr, value) native_wrmsrl(msr, value)
+static __always_inline void __wrmsrq(u32 msr, u64 value)
+{
+	__wrmsr(msr, (u32)value, value >> 32);
+}
+#endif
+
+/* What callbacks of struct mmu_notifier_ops return that look for an access. */
+#ifdef VTX_HAVE_BOOL_YOUNG
+#define vtx_young bool
+#else
+#define vtx_young int
+#endif
 
 /*
  * The core kernel's emergency path (crash, kexec of a crash kernel): KVM and
  * vtx share one slot, which is why vtx refuses to load beside kvm_intel.
  */
 #ifdef VTX_HAVE_EMERGENCY_CALLBACK
-static inline void vtx_emergency_register(cpu_emergency_virt_cb *cb)
+static inline void vtx_emergency_register(void (*crash)(void))
 {
-	cpu_emergency_register_virt_callback(cb);
+	cpu_emergency_register_virt_callback(crash);
 }
 
-static inline void vtx_emergency_unregister(cpu_emergency_virt_cb *cb)
+static inline void vtx_emergency_unregister(void (*crash)(void))
 {
-	cpu_emergency_unregister_virt_callback(cb);
+	cpu_emergency_unregister_virt_callback(crash);
 }
 #else
 #error "vtx: no emergency VMXOFF hook in this kernel; supported: 6.12.y, 6.1.y from 6.1.153"

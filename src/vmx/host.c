@@ -187,7 +187,7 @@ void vtx_fpu_free(struct vtx_vcpu *vcpu)
  */
 static __always_inline void save_fpu(void *area)
 {
-	if (static_cpu_has(X86_FEATURE_XSAVE))
+	if (cpu_feature_enabled(X86_FEATURE_XSAVE))
 		asm volatile("xsave64 (%0)" : : "r"(area),
 			     "a"((u32)fpu_mask), "d"((u32)(fpu_mask >> 32)) : "memory");
 	else
@@ -197,7 +197,7 @@ static __always_inline void save_fpu(void *area)
 /* The area may hold what KVM_SET_FPU wrote; a fault leaves the old state. */
 static __always_inline void load_fpu(const void *area)
 {
-	if (static_cpu_has(X86_FEATURE_XSAVE))
+	if (cpu_feature_enabled(X86_FEATURE_XSAVE))
 		asm volatile("1: xrstor64 (%0)\n2:" _ASM_EXTABLE(1b, 2b)
 			     : : "r"(area), "a"((u32)fpu_mask),
 			     "d"((u32)(fpu_mask >> 32)) : "memory");
@@ -236,11 +236,11 @@ static noinline void learn_host_cpu(struct host_cpu *h)
 {
 	native_store_gdt(&h->gdt);
 	store_idt(&h->idt);
-	rdmsrl(MSR_STAR, h->msr[VTX_MSR_STAR]);
-	rdmsrl(MSR_LSTAR, h->msr[VTX_MSR_LSTAR]);
-	rdmsrl(MSR_SYSCALL_MASK, h->msr[VTX_MSR_FMASK]);
+	rdmsrq(MSR_STAR, h->msr[VTX_MSR_STAR]);
+	rdmsrq(MSR_LSTAR, h->msr[VTX_MSR_LSTAR]);
+	rdmsrq(MSR_SYSCALL_MASK, h->msr[VTX_MSR_FMASK]);
 	if (vtx_caps.cpu2 & SECONDARY_EXEC_ENABLE_RDTSCP)
-		rdmsrl(MSR_TSC_AUX, h->msr[VTX_MSR_TSC_AUX]);
+		rdmsrq(MSR_TSC_AUX, h->msr[VTX_MSR_TSC_AUX]);
 	h->known = true;
 }
 
@@ -249,14 +249,14 @@ static void load_msr(struct vtx_vcpu *vcpu, const struct host_cpu *h,
 {
 	if (vcpu->msrs[i] == h->msr[i])
 		return;
-	wrmsrl(hw_msrs[i], vcpu->msrs[i]);
+	wrmsrq(hw_msrs[i], vcpu->msrs[i]);
 	vcpu->host.msrs_loaded |= BIT(i);
 }
 
-/* Inlined, unlike wrmsrl(): this is done twice per exit to the VMM. */
+/* Inlined, unlike wrmsrq(): this is done twice per exit to the VMM. */
 static __always_inline void write_kernel_gs_base(u64 base)
 {
-	__wrmsr(MSR_KERNEL_GS_BASE, base, base >> 32);
+	__wrmsrq(MSR_KERNEL_GS_BASE, base);
 }
 
 /*
@@ -296,7 +296,7 @@ void vtx_host_reload_msrs(struct vtx_vcpu *vcpu)
 	if (vtx_caps.cpu2 & SECONDARY_EXEC_ENABLE_RDTSCP)
 		which |= BIT(VTX_MSR_TSC_AUX);
 	for_each_set_bit(i, &which, VTX_NR_HW_MSRS)
-		wrmsrl(hw_msrs[i], vcpu->msrs[i]);
+		wrmsrq(hw_msrs[i], vcpu->msrs[i]);
 	vcpu->host.msrs_loaded |= which;
 }
 
@@ -318,7 +318,7 @@ static noinline void load_constant_msrs(unsigned long loaded)
 	unsigned int i;
 
 	for_each_set_bit(i, &loaded, VTX_NR_HW_MSRS)
-		wrmsrl(hw_msrs[i], h->msr[i]);
+		wrmsrq(hw_msrs[i], h->msr[i]);
 }
 
 static void load_host_msrs(struct vtx_vcpu *vcpu)
@@ -383,14 +383,14 @@ static noinline void restore_selectors(struct vtx_host *host)
 	loadsegment(es, host->es_sel);
 	if (host->fs_sel) {
 		loadsegment(fs, host->fs_sel);
-		wrmsrl(MSR_FS_BASE, host->fs_base);
+		wrmsrq(MSR_FS_BASE, host->fs_base);
 	}
 	if (host->gs_sel) {
 		u64 base;
 
-		rdmsrl(MSR_KERNEL_GS_BASE, base);
+		rdmsrq(MSR_KERNEL_GS_BASE, base);
 		load_gs_index(host->gs_sel);
-		wrmsrl(MSR_KERNEL_GS_BASE, base);
+		wrmsrq(MSR_KERNEL_GS_BASE, base);
 	}
 }
 
@@ -453,9 +453,9 @@ static void load_guest_debugregs(struct vtx_vcpu *vcpu)
 /* A record that is written late would land in the guest's memory. */
 static noinline void stop_pebs(struct vtx_vcpu *vcpu)
 {
-	rdmsrl(MSR_IA32_PEBS_ENABLE, vcpu->host.pebs);
+	rdmsrq(MSR_IA32_PEBS_ENABLE, vcpu->host.pebs);
 	if (vcpu->host.pebs)
-		wrmsrl(MSR_IA32_PEBS_ENABLE, 0);
+		wrmsrq(MSR_IA32_PEBS_ENABLE, 0);
 }
 
 /* What interrupt handlers must not see: IRQs off until give_back(). */
@@ -491,7 +491,7 @@ static __always_inline void give_back(struct vtx_vcpu *vcpu)
 		vcpu->host.debugctl = 0;
 	}
 	if (unlikely(vcpu->host.pebs)) {
-		wrmsrl(MSR_IA32_PEBS_ENABLE, vcpu->host.pebs);
+		wrmsrq(MSR_IA32_PEBS_ENABLE, vcpu->host.pebs);
 		vcpu->host.pebs = 0;
 	}
 	vtx_ibpb_exit_to_user();

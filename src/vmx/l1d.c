@@ -19,6 +19,7 @@
 #include <asm/msr.h>
 #include <asm/vmx.h>
 
+#include "vmx/compat.h"
 #include "vtx.h"
 
 bool vtx_l1d_leaks __ro_after_init;
@@ -41,7 +42,7 @@ int __init vtx_l1d_setup(void)
 	    l1tf_mitigation == L1TF_MITIGATION_OFF)
 		return 0;
 	if (boot_cpu_has(X86_FEATURE_ARCH_CAPABILITIES))
-		rdmsrl(MSR_IA32_ARCH_CAPABILITIES, cap);
+		rdmsrq(MSR_IA32_ARCH_CAPABILITIES, cap);
 	if (cap & ARCH_CAP_SKIP_VMENTRY_L1DFLUSH)
 		return 0;
 	if (cpu_smt_possible())
@@ -103,5 +104,5 @@ void vtx_l1d_flush(struct vtx_vcpu *vcpu)
 	if (l1d_fill_pages)
 		l1d_fill();
 	else
-		native_wrmsrl(MSR_IA32_FLUSH_CMD, L1D_FLUSH);
+		native_wrmsrq(MSR_IA32_FLUSH_CMD, L1D_FLUSH);
 }

@@ -302,7 +302,7 @@ static int check_neighbours(void)
 	}
 	/* SDM vol. 3 "VMXON": fails while tracing unless IA32_VMX_MISC[14]. */
 	if (boot_cpu_has(X86_FEATURE_INTEL_PT) && !(vtx_caps.misc & BIT(14)) &&
-	    !rdmsrl_safe(MSR_IA32_RTIT_CTL, &rtit) && (rtit & RTIT_CTL_TRACEEN)) {
+	    !rdmsrq_safe(MSR_IA32_RTIT_CTL, &rtit) && (rtit & RTIT_CTL_TRACEEN)) {
 		pr_err("refused: Intel PT is tracing and this CPU can't trace in VMX operation; stop the trace first\n");
 		return -EBUSY;
 	}

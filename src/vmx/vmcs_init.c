@@ -18,6 +18,7 @@
 #include <asm/segment.h>
 
 #include "vmx/caps.h"
+#include "vmx/compat.h"
 #include "vmx/enter.h"
 #include "vmx/root.h"
 #include "vmx/tsc.h"
@@ -81,11 +82,11 @@ static void write_host_const(void)
 	store_idt(&idt);
 	vmcs_writel(HOST_IDTR_BASE, idt.address);
 	vmcs_writel(HOST_RIP, (unsigned long)vtx_exit_label);
-	rdmsrl(MSR_IA32_SYSENTER_CS, msr);
+	rdmsrq(MSR_IA32_SYSENTER_CS, msr);
 	vmcs_write32(HOST_IA32_SYSENTER_CS, msr);
-	rdmsrl(MSR_EFER, msr);
+	rdmsrq(MSR_EFER, msr);
 	vmcs_write64(HOST_IA32_EFER, msr);
-	rdmsrl(MSR_IA32_CR_PAT, msr);
+	rdmsrq(MSR_IA32_CR_PAT, msr);
 	vmcs_write64(HOST_IA32_PAT, msr);
 }
 
@@ -101,11 +102,11 @@ static void write_host_cpu(const struct vtx_vcpu *vcpu)
 	vmcs_writel(HOST_TR_BASE,
 		    (unsigned long)&get_cpu_entry_area(cpu)->tss.x86_tss);
 	vmcs_writel(HOST_GDTR_BASE, (unsigned long)get_current_gdt_ro());
-	rdmsrl(MSR_GS_BASE, base);
+	rdmsrq(MSR_GS_BASE, base);
 	vmcs_writel(HOST_GS_BASE, base);
-	rdmsrl(MSR_IA32_SYSENTER_ESP, base);
+	rdmsrq(MSR_IA32_SYSENTER_ESP, base);
 	vmcs_writel(HOST_IA32_SYSENTER_ESP, base);
-	rdmsrl(MSR_IA32_SYSENTER_EIP, base);
+	rdmsrq(MSR_IA32_SYSENTER_EIP, base);
 	vmcs_writel(HOST_IA32_SYSENTER_EIP, base);
 	vtx_tsc_load(vcpu);
 }

@@ -54,6 +54,20 @@ class KernelsTest(unittest.TestCase):
             "6.1", a="6.1.0-9-amd64 6.1.0-57-amd64 6.12.107+deb12-amd64"))
         self.assertIsNone(self.newest("6.1", a="6.12.107+deb12-amd64"))
 
+    def test_header_packages(self):
+        """what the headers of a kernel are not complete without"""
+        for depends in ("linux-headers-7.3+x-common (= 7.3-1), linux-kbuild-7.3+x, gcc-14",
+                        "gcc-14-for-host, linux-base-7.3+x-amd64 (= 7.3-1), "
+                        "linux-headers-7.3+x-common (= 7.3-1), linux-kbuild-7.3+x"):
+            apt = self.write("apt", "#!/bin/sh\ncat <<'END'\nPackage: $4\n"
+                             f"Depends: {depends}\nDescription: headers\nEND\n")
+            os.chmod(apt, 0o755)
+            with mock.patch.object(package, "APT_SUITE", apt):
+                self.assertEqual(
+                    ["linux-headers-7.3+x-amd64", "linux-headers-7.3+x-common",
+                     "linux-kbuild-7.3+x"],
+                    kernels.header_packages("7.3+x-amd64", "any"))
+
     def headers(self, program):
         """Headers that want gcc-14 and have one program."""
         root = os.path.join(self.dir, "fresh/tree")
