@@ -95,7 +95,7 @@ def header_packages(version, suite):
     name = f"linux-headers-{version}"
     shown = subprocess.run([package.APT_SUITE, suite, "apt-cache", "show", name],
                            stdout=subprocess.PIPE, text=True, check=False)
-    needed = re.findall(r"\b(linux-headers-[^ ,]+-common|linux-kbuild-[^ ,]+)",
+    needed = re.findall(r"\b(linux-headers-[^\s,]+-common|linux-kbuild-[^\s,]+)",
                         shown.stdout)
     if len(set(needed)) != 2:
         raise package.PackageError(f"{suite} has no headers for {version}")
