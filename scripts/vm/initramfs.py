@@ -1,38 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0
 """The guest's file system: busybox, init, the command, its files and libraries."""
 
-import hashlib
 import os
 import re
 import subprocess
 import tempfile
 
+import compiled
 import image
 import kernel
 import package
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-LOADER_FLAGS = ("-m32 -Os -ffreestanding -fno-pic -fno-stack-protector "
-                "-fno-asynchronous-unwind-tables -mgeneral-regs-only -Wall "
-                "-Wextra -nostdlib -static -no-pie -Wl,--build-id=none,"
-                "-Ttext=0x7c00,--oformat=binary,-e,_start").split()
-INIT_FLAGS = "-O2 -Wall -Wextra -static".split()
 GUEST_HOME = "/root"
-
-
-def compile_cached(cache, name, flags, sources):
-    """Compiles sources of this directory; the result's name holds their hash."""
-    paths = [os.path.join(HERE, s) for s in sources]
-    digest = hashlib.sha256(" ".join(flags).encode())
-    for path in paths:
-        with open(path, "rb") as f:
-            digest.update(f.read())
-    out = os.path.join(cache, f"{name}-{digest.hexdigest()[:16]}")
-    if not os.path.exists(out):
-        fresh = f"{out}.{os.getpid()}"
-        subprocess.run(["gcc", *flags, *paths, "-o", fresh], check=True)
-        os.rename(fresh, out)
-    return out
 
 
 def busybox(cache):
@@ -100,8 +79,7 @@ class Initramfs:
         self.cpio.data("etc/passwd", b"root::0:0:root:/root:/bin/sh\n")
         self.cpio.data("etc/group", b"root:x:0:\n")
         self.add_busybox(busybox(cache))
-        self.cpio.file("init", compile_cached(cache, "init", INIT_FLAGS,
-                                              ["init.c"]))
+        self.cpio.file("init", compiled.path("init", cache))
 
     def add_busybox(self, path):
         self.cpio.file("bin/busybox", path)

@@ -4,12 +4,11 @@
 import hashlib
 import os
 import re
-import subprocess
 import sys
 
+import bochs
 import image
 
-BOCHS_SHARE = "/usr/share/bochs"
 BOCHS_IPS = 50000000
 # A boot of 5.7 emulated seconds instead of 13: no search for code that can be
 # written to, no names for the trace events' numbers, no search for functions that
@@ -87,33 +86,30 @@ class Frames:
 
 
 class Bochs:
-    """Debian's Bochs: VMX, EPT and VPID on any machine."""
+    """Debian's Bochs, 3.0 or 2.7: VMX, EPT and VPID on any machine."""
 
     name = "bochs"
+    debugger = ""       # commands for it
 
-    def __init__(self, options, work):
+    def __init__(self, options, work, cache):
+        self.program = bochs.find(cache)
         self.cpus = options.cpus
         self.mem = options.mem
         self.model = self._model(options.model)
         self.work = work
         self.log = os.path.join(work, "bochs.log")
-        self.description = self.model
+        self.description = f"{self.program.version} {self.model}"
         self.com1 = "mode=null"
         self.boot = SHORTCUTS if options.mitigations == "off" else ""
         # Among much else the CPUs tell their registers at the end.
         self.cpu_info = "".join(f", cpu{i}=report" for i in range(
             self.cpus)) if options.expect_end else ""
 
-    @staticmethod
-    def _model(wanted):
+    def _model(self, wanted):
         """One of Bochs' own model names, given in full or by a part of it."""
-        try:
-            shown = subprocess.run(["bochs", "--help", "cpu"], text=True,
-                                   stdout=subprocess.PIPE, check=False,
-                                   stderr=subprocess.STDOUT).stdout
-        except OSError as e:
-            raise MachineError(f"{e}; make deps installs it") from e
-        models = re.findall(r"^[a-z][a-z0-9_]+$", shown, re.M)
+        if not self.program.version:
+            raise MachineError(f"{self.program.said}no Bochs: make deps installs it")
+        models = self.program.models
         hits = [m for m in models if m == wanted] or \
                [m for m in models if wanted in m]
         if len(hits) != 1:
@@ -143,13 +139,9 @@ class Bochs:
         image.data_disk(data_img, cmdline, initrd)
         with open(os.path.join(self.work, "msrs"), "w", encoding="ascii") as f:
             f.write(BOCHS_MSRS)
-        config = os.path.join(self.work, "bochsrc")
-        with open(config, "w", encoding="utf-8") as f:
+        with open(os.path.join(self.work, "bochsrc"), "w", encoding="utf-8") as f:
             f.write(self._config(kernel_img, data_img))
-        start = os.path.join(self.work, "start")
-        with open(start, "w", encoding="ascii") as f:
-            f.write("c\n")      # Debian's build starts in its debugger
-        return ["bochs", "-q", "-f", config, "-rc", start]
+        return self.program.start(self.work, self.cpus, cache, self.debugger)
 
     def serial(self, device, interactive):
         self.com1 = f"mode={'term' if interactive else 'file'}, dev={device}"
@@ -164,8 +156,8 @@ display_library: rfb, options="timeout=0"
 plugin_ctrl: speaker=0, gameport=0, parallel=0
 cpu: model={self.model}, count={self.cpus}, ips={BOCHS_IPS}, reset_on_triple_fault=0, msrs="{self.work}/msrs"
 memory: guest={self.mem}, host={self.mem}
-romimage: file={BOCHS_SHARE}/BIOS-bochs-latest
-vgaromimage: file={BOCHS_SHARE}/VGABIOS-lgpl-latest
+romimage: file={self.program.share}/BIOS-bochs-latest
+vgaromimage: file={self.program.share}/VGABIOS-lgpl-latest
 pci: enabled=1, chipset=i440fx
 ata0-master: {disk(kernel_img)}
 ata0-slave: {disk(data_img)}

@@ -8,8 +8,8 @@ that /dev/kvm gives guests VMX, chooses QEMU and starts Debian's kernel again.
 import os
 import subprocess
 
+import compiled
 import image
-import initramfs
 import kernel
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(
@@ -55,15 +55,11 @@ def run(script, files, timeout=600):
     does.
     """
     guest = kernel.find(None, os.path.join(TOP, "vtx.ko"), CACHE)
-    compiled = [initramfs.compile_cached(CACHE, "init", initramfs.INIT_FLAGS,
-                                         ["init.c"]),
-                initramfs.compile_cached(CACHE, "loader",
-                                         initramfs.LOADER_FLAGS,
-                                         ["boot.S", "load.c"])]
     add = []
     for path in (*_python_files(), *FIRMWARE, QBOOT, QEMU):
         add += ["-f", f"{path}:{path}"]
-    for path in (os.path.join(TOP, "scripts"), *files, *compiled):
+    for path in (os.path.join(TOP, "scripts"), *files,
+                 compiled.path("init", CACHE), compiled.path("loader", CACHE)):
         add += ["-f", f"{path}:{GUEST_TOP}/{os.path.relpath(path, TOP)}"]
     for name, path in guest.modules(["kvm_intel"]):
         add += ["-f", f"{path}:{GUEST_TOP}/{name}"]
