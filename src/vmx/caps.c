@@ -247,6 +247,9 @@ static int read_caps(struct vtx_caps *c)
 	/* The memory type of VMCSs: SDM vol. 3 "Basic VMX Information". */
 	if (((c->basic >> 50) & 15) != 6)
 		return refuse("write-back VMCS region");
+	/* Without it the segment and address size of INS and OUTS are not told. */
+	if (!(c->basic & BIT_ULL(54)))
+		return refuse("VM-exit instruction information for INS and OUTS");
 	return 0;
 }
 

@@ -5,6 +5,11 @@
  * The only place for it. compat.mk probes by symbol or declaration (VTX_HAVE_...); no
  * version is checked. Where it can be had, vtx is written for the newer API, and
  * older kernels get it here.
+ *
+ * A probe that finds nothing must not cost a mitigation in silence: where the kernel
+ * knows what the hook is for and has no hook by the name that is known here, the
+ * build stops. What is not said so below stops it by itself: an unknown
+ * name, another number of arguments. scripts/check-hooks tries each probe.
  */
 #ifndef _VTX_COMPAT_H
 #define _VTX_COMPAT_H
@@ -18,6 +23,7 @@
 #include <linux/syscore_ops.h>
 #include <linux/types.h>
 
+#include <asm/cpufeatures.h>
 #include <asm/msr.h>
 #include <asm/reboot.h>
 
@@ -115,6 +121,8 @@ static inline void unregister_syscore(struct syscore *syscore)
 #ifdef VTX_HAVE_PT_HANDLE_VMX
 #include <linux/perf_event.h>
 #define vtx_pt_handle_vmx(on) intel_pt_handle_vmx(on)
+#elif defined(CONFIG_CPU_SUP_INTEL) && defined(CONFIG_PERF_EVENTS)
+#error "vtx: this kernel's Intel PT driver has no known way to be told of VMX operation"
 #else
 #define vtx_pt_handle_vmx(on) do { } while (0)
 #endif
@@ -128,8 +136,15 @@ static inline void vtx_ibpb_exit_to_user(void)
 	if (cpu_feature_enabled(X86_FEATURE_IBPB_EXIT_TO_USER))
 		this_cpu_write(x86_ibpb_exit_to_user, true);
 }
+#elif defined(X86_BUG_VMSCAPE)
+#error "vtx: this kernel knows VMSCAPE, and vtx does not know its IBPB before user mode"
 #else
 static inline void vtx_ibpb_exit_to_user(void) { }
+#endif
+
+/* root.c refuses a CPU with FRED, where INT 2 is no NMI and IST does not exist. */
+#if __has_include(<asm/fred.h>) && !defined(X86_FEATURE_FRED)
+#error "vtx: this kernel has FRED, and vtx does not know by which feature"
 #endif
 
 static inline void vtx_vm_flags_clear(struct vm_area_struct *vma, unsigned long flags)
