@@ -25,6 +25,7 @@
 
 #include <asm/cpufeatures.h>
 #include <asm/msr.h>
+#include <asm/processor-flags.h>
 #include <asm/reboot.h>
 
 /* Reschedule, signals, and work queued for the return to user mode. */
@@ -143,7 +144,7 @@ static inline void vtx_ibpb_exit_to_user(void) { }
 #endif
 
 /* root.c refuses a CPU with FRED, where INT 2 is no NMI and IST does not exist. */
-#if __has_include(<asm/fred.h>) && !defined(X86_FEATURE_FRED)
+#if defined(X86_CR4_FRED_BIT) && !defined(X86_FEATURE_FRED)
 #error "vtx: this kernel has FRED, and vtx does not know by which feature"
 #endif
 

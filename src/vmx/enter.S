@@ -25,8 +25,8 @@
  * VM exit loads RSP with @regs, which never moves: HOST_RSP is written once, and
  * the GPRs are stored without one to spare. Behind them is where the stack is.
  * Until it is loaded nothing may push: IRQs are off, and NMI, #MC and #DB have
- * stacks of their own (IST). FRED has no IST, its stack levels leave RSP alone where
- * it is at level 0 already: root.c refuses CPUs that run with it.
+ * stacks of their own (IST). With FRED there is no IST, and INT 2 (run.c) is no NMI:
+ * root.c refuses CPUs on which it is active.
  *
  * IRQs off, VMCS current, host FS base and everything else that VM exit does
  * not restore is the caller's.
