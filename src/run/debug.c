@@ -130,11 +130,19 @@ int vtx_debug_detect(struct vtx_vcpu *vcpu)
  * vtx_debug_step() - exit by the monitor trap flag: one instruction is done
  * @vcpu: the vCPU; VMCS current since the exit
  *
+ * SDM vol. 3 "Monitor Trap Flag": the exit comes before the debug traps of the same
+ * instruction, which stay pending. They are the debugger's all the same: reported with
+ * the step, they are not to follow it.
+ *
  * Return: VTX_TO_USER.
  */
 int vtx_debug_step(struct vtx_vcpu *vcpu)
 {
-	return to_user(vcpu, DB_VECTOR, VTX_DR6_BS);
+	u64 pending = vmcs_readl(GUEST_PENDING_DBG_EXCEPTIONS);
+
+	if (pending)
+		vmcs_writel(GUEST_PENDING_DBG_EXCEPTIONS, 0);
+	return to_user(vcpu, DB_VECTOR, (pending & VTX_DR6_CONDITIONS) | VTX_DR6_BS);
 }
 
 /**

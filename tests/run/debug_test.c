@@ -130,6 +130,48 @@ TEST_F(vm, step_of_the_guests_own_outlives_the_debugger)
 	EXPECT_EQ(CODE + 1, vm_trap(&self->m).ip);
 }
 
+/* One exit for each instruction, whether or not the guest steps itself, too. */
+TEST_F(vm, step_of_a_guest_that_steps_itself_comes_once)
+{
+	for (int tf = 0; tf < 2; tf++) {
+		struct kvm_regs regs;
+
+		start(&self->m, MODE_LONG, nops64);
+		regs = vm_regs(&self->m);
+		regs.rflags |= tf ? RFLAGS_TF : 0;
+		vm_set_regs(&self->m, &regs);
+		ASSERT_EQ(0, debug(&self->m, STEP, 0, 0));
+		for (int i = 1; i <= 4; i++) {
+			ASSERT_EXIT(KVM_EXIT_DEBUG, &self->m);
+			EXPECT_EQ(CODE + i, self->m.run->debug.arch.pc) TH_LOG("TF %d", tf);
+			EXPECT_EQ(DR6_FIXED | DR6_BS, self->m.run->debug.arch.dr6);
+		}
+	}
+}
+
+/* A string instruction that vtx executes is stepped by its rounds, as the CPU does. */
+TEST_F(vm, step_over_rep_outs_stops_behind_each_element)
+{
+	struct kvm_regs regs;
+
+	if (on_kvm())
+		SKIP(return, "KVM loses the steps behind an exit");
+	start(&self->m, MODE_LONG, rep_outsb);
+	regs = vm_regs(&self->m);
+	regs.rsi = DATA;
+	regs.rcx = 3;
+	vm_set_regs(&self->m, &regs);
+	ASSERT_EQ(0, debug(&self->m, STEP, 0, 0));
+	ASSERT_EXIT(KVM_EXIT_DEBUG, &self->m);
+	EXPECT_EQ(CODE + 5, self->m.run->debug.arch.pc);
+	for (int i = 1; i <= 3; i++) {
+		ASSERT_EXIT(KVM_EXIT_IO, &self->m);
+		ASSERT_EXIT(KVM_EXIT_DEBUG, &self->m);
+		EXPECT_EQ(CODE + (i < 3 ? 5 : 7), self->m.run->debug.arch.pc);
+		EXPECT_EQ(3 - i, vm_regs(&self->m).rcx);
+	}
+}
+
 TEST_F(vm, step_pc_is_linear)
 {
 	struct kvm_sregs s;
