@@ -25,7 +25,7 @@ static int fetch(struct vtx_vcpu *vcpu, const struct vtx_gwalk *w, u64 rip,
 	unsigned int n;
 	int r;
 
-	if (!vtx_linear(vcpu, w, VTX_SEG_CS, rip + f->nr_bytes, 1, false, &f->gva)) {
+	if (!vtx_linear_code(vcpu, w, rip + f->nr_bytes, &f->gva)) {
 		vtx_vcpu_load(vcpu);
 		vtx_queue_gp(vcpu);
 		vtx_vcpu_put(vcpu);
@@ -44,7 +44,7 @@ static bool is_decoded(struct vtx_vcpu *vcpu, const struct vtx_gwalk *w, u64 rip
 		       struct vtx_fetch *f)
 {
 	return f->decoded_bits == w->bits &&
-	       vtx_linear(vcpu, w, VTX_SEG_CS, rip, 1, false, &f->gva) &&
+	       vtx_linear_code(vcpu, w, rip, &f->gva) &&
 	       vtx_gva_same_code(vcpu, w, f->gva, f->bytes, f->insn.len, &f->walked);
 }
 

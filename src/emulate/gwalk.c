@@ -246,9 +246,17 @@ static int walk(struct vtx_vcpu *vcpu, const struct vtx_gwalk *w, gva_t gva,
 	return 0;
 }
 
+/* Code segments (bit 3) are never written, and read with bit 1; data ones written with it. */
+static bool type_allows(u32 ar, u32 access)
+{
+	if (access & VTX_ACCESS_WRITE)
+		return (ar & 0xa) == 0x2;
+	return (access & VTX_ACCESS_FETCH) || (ar & 0xa) != 0x8;
+}
+
 /* VMCS current; not in 64-bit mode. */
 static bool is_in_segment(const struct vtx_gwalk *w, unsigned int seg, u32 offset,
-			  unsigned int len, bool write)
+			  unsigned int len, u32 access)
 {
 	u32 limit = vmcs_read32(GUEST_ES_LIMIT + 2 * seg);
 	u32 ar = vmcs_read32(GUEST_ES_AR_BYTES + 2 * seg);
@@ -256,8 +264,7 @@ static bool is_in_segment(const struct vtx_gwalk *w, unsigned int seg, u32 offse
 
 	if (ar & VMX_AR_UNUSABLE_MASK)
 		return false;
-	/* Code segments (bit 3) are never writable, data ones with bit 1. */
-	if ((w->cr0 & X86_CR0_PE) && write && (ar & 0xa) != 0x2)
+	if ((w->cr0 & X86_CR0_PE) && !type_allows(ar, access))
 		return false;
 	/* Expand-down data: valid above the limit. */
 	if ((ar & 0xc) == 0x4)
@@ -273,14 +280,14 @@ static bool is_in_segment(const struct vtx_gwalk *w, unsigned int seg, u32 offse
  * @seg:    enum vtx_seg
  * @offset: effective address
  * @len:    bytes of the access
- * @write:  it is a write
+ * @access: VTX_ACCESS_WRITE, VTX_ACCESS_FETCH or 0
  * @gva:    result
  *
  * Context: may sleep unless the VMCS is current.
  * Return: as vtx_linear(), which looks whether @gva is canonical.
  */
 bool __vtx_linear(struct vtx_vcpu *vcpu, const struct vtx_gwalk *w, unsigned int seg,
-		  u64 offset, unsigned int len, bool write, gva_t *gva)
+		  u64 offset, unsigned int len, u32 access, gva_t *gva)
 {
 	bool ok = true;
 
@@ -288,7 +295,7 @@ bool __vtx_linear(struct vtx_vcpu *vcpu, const struct vtx_gwalk *w, unsigned int
 	*gva = vmcs_readl(GUEST_ES_BASE + 2 * seg) + offset;
 	if (w->bits != 64) {
 		*gva = (u32)*gva;
-		ok = is_in_segment(w, seg, offset, len, write);
+		ok = is_in_segment(w, seg, offset, len, access);
 	}
 	vtx_vcpu_put(vcpu);
 	return ok;

@@ -55,7 +55,7 @@ void vtx_gwalk_init(const struct vtx_vcpu *vcpu, struct vtx_gwalk *w);
 int vtx_gwalk(struct vtx_vcpu *vcpu, const struct vtx_gwalk *w, gva_t gva,
 	      u32 access, gpa_t *gpa, u32 *error);
 bool __vtx_linear(struct vtx_vcpu *vcpu, const struct vtx_gwalk *w, unsigned int seg,
-		  u64 offset, unsigned int len, bool write, gva_t *gva);
+		  u64 offset, unsigned int len, u32 access, gva_t *gva);
 int vtx_gva_check_write(struct vtx_vcpu *vcpu, const struct vtx_gwalk *w, gva_t gva,
 			unsigned int len);
 bool vtx_gva_same_code(struct vtx_vcpu *vcpu, const struct vtx_gwalk *w, gva_t gva,
@@ -91,9 +91,27 @@ static inline bool vtx_linear(struct vtx_vcpu *vcpu, const struct vtx_gwalk *w,
 {
 	*gva = offset;
 	if (w->bits != 64 || seg == VTX_SEG_FS || seg == VTX_SEG_GS)
-		if (!__vtx_linear(vcpu, w, seg, offset, len, write, gva))
+		if (!__vtx_linear(vcpu, w, seg, offset, len, write ? VTX_ACCESS_WRITE : 0, gva))
 			return false;
 	return w->bits != 64 || (s64)(*gva << 16) >> 16 == (s64)*gva;
+}
+
+/**
+ * vtx_linear_code() - vtx_linear() for one byte of code, which need not be readable
+ * @vcpu: the vCPU
+ * @w:    from vtx_gwalk_init()
+ * @rip:  where, in CS
+ * @gva:  result
+ *
+ * Context: may sleep unless the VMCS is current.
+ * Return: false for #GP(0).
+ */
+static inline bool vtx_linear_code(struct vtx_vcpu *vcpu, const struct vtx_gwalk *w, u64 rip,
+				   gva_t *gva)
+{
+	if (w->bits == 64)
+		return vtx_linear(vcpu, w, VTX_SEG_CS, rip, 1, false, gva);
+	return __vtx_linear(vcpu, w, VTX_SEG_CS, rip, 1, VTX_ACCESS_FETCH, gva);
 }
 
 #endif /* _VTX_GWALK_H */

@@ -468,10 +468,11 @@ static void commit(struct vtx_mmio *e)
 		vmcs_writel(GUEST_RSP, vcpu->regs[VTX_RSP]);
 	if (e->rflags != e->w.rflags)
 		vmcs_writel(GUEST_RFLAGS, e->rflags);
-	/* Between rounds of a string instruction RIP stays, interrupts may come. */
 	if (!is_string(&e->code.insn) ||
 	    vtx_insn_string_done(&e->code.insn, e->vcpu->regs, e->rflags))
 		vtx_retire(vcpu, vtx_next_rip(vcpu, e->rip, e->code.insn.len));
+	else
+		vtx_retire_round(vcpu);
 	vtx_vcpu_put(vcpu);
 }
 

@@ -263,6 +263,28 @@ void vtx_retire(struct vtx_vcpu *vcpu, u64 rip)
 }
 
 /**
+ * vtx_retire_round() - one round of a REP instruction that vtx executes is done, more are left
+ * @vcpu: the vCPU; VMCS current
+ *
+ * SDM vol. 2 "REP/REPE/REPZ/REPNE/REPNZ": interrupts and exceptions are handled
+ * before the next one, so an STI or MOV SS shadow is over and a step is due. SDM vol.
+ * 3 "Instruction-Breakpoint Exception Condition": RF is set at the pushes meanwhile,
+ * lest the instruction's own breakpoint hits each round.
+ */
+void vtx_retire_round(struct vtx_vcpu *vcpu)
+{
+	u32 blocked = vmcs_read32(GUEST_INTERRUPTIBILITY_INFO);
+	unsigned long rflags = vmcs_readl(GUEST_RFLAGS);
+
+	if (blocked & VTX_BLOCKED_STI_MOVSS)
+		vmcs_write32(GUEST_INTERRUPTIBILITY_INFO, blocked & ~VTX_BLOCKED_STI_MOVSS);
+	if (!(rflags & X86_EFLAGS_RF))
+		vmcs_writel(GUEST_RFLAGS, rflags | X86_EFLAGS_RF);
+	if ((rflags & X86_EFLAGS_TF) || (vcpu->event.debug & KVM_GUESTDBG_SINGLESTEP))
+		vtx_event_pend_step();
+}
+
+/**
  * vtx_skip_insn() - retire the instruction that caused this VM exit
  * @vcpu: the vCPU; VMCS current since the exit
  *

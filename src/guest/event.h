@@ -25,6 +25,7 @@ void vtx_dr_update(struct vtx_vcpu *vcpu);
 
 void vtx_event_pend_step(void);
 void vtx_retire(struct vtx_vcpu *vcpu, u64 rip);
+void vtx_retire_round(struct vtx_vcpu *vcpu);
 u64 vtx_wrapped_rip(const struct vtx_vcpu *vcpu, u64 rip);
 int vtx_skip_insn(struct vtx_vcpu *vcpu);
 

@@ -340,25 +340,3 @@ bool __vtx_bus_write(struct vtx_bus *bus, bool pio, u64 addr, u32 len, u64 value
 	spin_unlock(&bus->lock);
 	return done;
 }
-
-/**
- * vtx_bus_has_port() - might a write to a port need no VMM?
- * @bus:  the bus
- * @port: the port
- *
- * Return: false: all of them are the VMM's.
- */
-bool vtx_bus_has_port(struct vtx_bus *bus, u16 port)
-{
-	struct coalesced_zone *z;
-	struct ioeventfd *p;
-	bool found = false;
-
-	spin_lock(&bus->lock);
-	list_for_each_entry(p, &bus->ioeventfds, link)
-		found |= p->pio && p->addr == port;
-	list_for_each_entry(z, &bus->zones, link)
-		found |= z->pio && within(z, port, 1);
-	spin_unlock(&bus->lock);
-	return found;
-}

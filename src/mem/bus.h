@@ -13,7 +13,6 @@ void vtx_bus_destroy(struct vtx_bus *bus);
 int vtx_bus_ioeventfd(struct vtx_bus *bus, const struct kvm_ioeventfd *args);
 int vtx_bus_coalesce(struct vtx_bus *bus, const struct kvm_coalesced_mmio_zone *zone);
 int vtx_bus_uncoalesce(struct vtx_bus *bus, const struct kvm_coalesced_mmio_zone *zone);
-bool vtx_bus_has_port(struct vtx_bus *bus, u16 port);
 bool __vtx_bus_write(struct vtx_bus *bus, bool pio, u64 addr, u32 len, u64 value);
 
 /* As for most VMs. */

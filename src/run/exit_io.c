@@ -3,8 +3,10 @@
  * exit_io.c - port I/O exits
  *
  * Every port belongs to the VMM: KVM_EXIT_IO, data in the second page of the
- * run page's mapping. The instruction is retired by the next KVM_RUN, unless
- * the VMM has moved RIP in between (a reset by port write).
+ * run page's mapping. IN, OUT and INS are retired by the next KVM_RUN, unless
+ * the VMM has moved RIP in between (a reset by port write); OUTS, whose element is
+ * read by then, before the exit. As in KVM: whoever changes registers meanwhile
+ * finds them so.
  *
  * SDM vol. 3 "Exit Qualification for I/O Instructions", "VM-Exit
  * Instruction-Information Field as Used for INS and OUTS".
@@ -116,15 +118,15 @@ static void reg_add(u64 *reg, s64 value, unsigned int addr_size)
 	*reg = keep | ((*reg + value) & mask);
 }
 
-/* Elements that one exit may carry: within the page, without a wrap of rSI. */
-static u32 batch(const struct vtx_pio *pio, u64 offset, u64 left, bool down)
+/* Elements of INS that one exit may carry: within the page, without a wrap of rDI. */
+static u32 batch(const struct vtx_pio *pio, u64 offset, u64 left)
 {
 	u64 in_page = offset_in_page(pio->gva);
 	u64 n, to_wrap;
 
 	if (in_page + pio->size > PAGE_SIZE)
 		return 1;
-	if (down) {
+	if (pio->down) {
 		n = in_page / pio->size + 1;
 		to_wrap = offset / pio->size + 1;
 	} else {
@@ -158,19 +160,41 @@ static int string_fault(struct vtx_vcpu *vcpu, const struct vtx_gwalk *w, int er
 	return vtx_emulation_failure(vcpu, f.bytes, min(f.nr_bytes, vcpu->exit.insn_len));
 }
 
-/* OUTS reads its data. INS: a fault comes before the device is asked. */
-static int touch_operand(struct vtx_vcpu *vcpu, const struct vtx_gwalk *w)
+/*
+ * Where the operand is and how many elements are next, @most at most, by the
+ * registers as they are: while INS is with the VMM, it may change them.
+ *
+ * VMCS current. Return: true; false: none, the instruction is done or has faulted.
+ */
+static bool aim(struct vtx_vcpu *vcpu, const struct vtx_gwalk *w, u32 most)
 {
-	const struct vtx_pio *pio = &vcpu->pio;
-	unsigned int len = pio->count * pio->size;
-	int r;
+	struct vtx_pio *pio = &vcpu->pio;
+	u64 mask = reg_mask(pio->addr_size), offset, left, low;
+	gva_t gva;
+	u32 n;
 
-	if (pio->in)
-		return vtx_gva_check_write(vcpu, w, pio->gva, len);
-	r = vtx_gva_read(vcpu, w, pio->gva, vcpu->pio_data, len);
-	if (!r && pio->down)
-		reverse(vcpu);
-	return r;
+	left = pio->rep ? vcpu->regs[VTX_RCX] & mask : 1;
+	offset = vcpu->regs[pio->in ? VTX_RDI : VTX_RSI] & mask;
+	if (!left) {
+		vtx_retire(vcpu, pio->next_rip);
+		return false;
+	}
+	if (!vtx_linear(vcpu, w, pio->seg, offset, pio->size, pio->in, &gva)) {
+		vtx_queue_exception_error(vcpu, pio->seg == VTX_SEG_SS ? SS_VECTOR :
+					  GP_VECTOR, 0);
+		return false;
+	}
+	pio->gva = gva;
+	pio->count = 1;
+	pio->down = w->rflags & X86_EFLAGS_DF;
+	n = most == 1 ? 1 : min(batch(pio, offset, left), most);
+	low = pio->down ? offset - (n - 1) * pio->size : offset;
+	/* The limit may be nearer than the page's end. */
+	if (n > 1 && vtx_linear(vcpu, w, pio->seg, low, n * pio->size, pio->in, &gva)) {
+		pio->count = n;
+		pio->gva = gva;
+	}
+	return true;
 }
 
 static void retire_string(struct vtx_vcpu *vcpu)
@@ -180,6 +204,7 @@ static void retire_string(struct vtx_vcpu *vcpu)
 	u64 *index = &vcpu->regs[pio->in ? VTX_RDI : VTX_RSI];
 	bool last = true;
 
+	vtx_vcpu_load(vcpu);
 	reg_add(index, pio->down ? -step : step, pio->addr_size);
 	if (pio->rep) {
 		reg_add(&vcpu->regs[VTX_RCX], -(s64)pio->count, pio->addr_size);
@@ -187,27 +212,44 @@ static void retire_string(struct vtx_vcpu *vcpu)
 	}
 	if (last)
 		vtx_retire(vcpu, pio->next_rip);
+	else
+		vtx_retire_round(vcpu);
+	vtx_vcpu_put(vcpu);
 }
 
-/* Return: true: a device on the bus has taken the one element of OUTS. */
-static bool out_element(struct vtx_vcpu *vcpu, u16 port)
+static int outs(struct vtx_vcpu *vcpu, const struct vtx_gwalk *w, u64 qual)
 {
 	const struct vtx_pio *pio = &vcpu->pio;
 	u32 value = 0;
+	int r = vtx_gva_read(vcpu, w, pio->gva, vcpu->pio_data, pio->size);
 
-	memcpy(&value, vcpu->pio_data, pio->size);
-	if (pio->count != 1 ||
-	    !vtx_bus_write(&vcpu->vm->bus, true, port, pio->size, value))
-		return false;
-	vtx_vcpu_load(vcpu);
+	if (r)
+		return string_fault(vcpu, w, r);
 	retire_string(vcpu);
-	vtx_vcpu_put(vcpu);
-	return true;
+	memcpy(&value, vcpu->pio_data, pio->size);
+	if (vtx_bus_write(&vcpu->vm->bus, true, QUAL_PORT(qual), pio->size, value))
+		return VTX_RESUME;
+	return to_user(vcpu, qual, 1);
+}
+
+/* A fault comes before the device is asked. */
+static int ins(struct vtx_vcpu *vcpu, const struct vtx_gwalk *w, u64 qual)
+{
+	const struct vtx_pio *pio = &vcpu->pio;
+	int r = vtx_gva_check_write(vcpu, w, pio->gva, pio->count * pio->size);
+
+	if (r)
+		return string_fault(vcpu, w, r);
+	vcpu->pending = VTX_IO_STRING;
+	return to_user(vcpu, qual, pio->count);
 }
 
 /**
  * vtx_pio_exit_string() - INS, OUTS
  * @vcpu: the vCPU; exit information in vcpu->exit
+ *
+ * INS comes in batches, OUTS in single elements: so does KVM, and there are VMMs
+ * that look at no count.
  *
  * Context: may sleep.
  * Return: VTX_RESUME, VTX_TO_USER.
@@ -217,12 +259,8 @@ int vtx_pio_exit_string(struct vtx_vcpu *vcpu)
 	u64 qual = vcpu->exit.qual;
 	struct vtx_pio *pio = &vcpu->pio;
 	struct vtx_gwalk w;
-	u64 left, offset;
-	unsigned int seg;
-	gva_t gva;
-	bool ok;
+	bool aimed;
 	u32 info;
-	int r;
 
 	vtx_vcpu_load(vcpu);
 	vtx_gwalk_init(vcpu, &w);
@@ -233,41 +271,12 @@ int vtx_pio_exit_string(struct vtx_vcpu *vcpu)
 	pio->in = qual & QUAL_IN;
 	pio->rep = qual & QUAL_REP;
 	pio->addr_size = 2 << ((info >> 7) & 7);
-	seg = pio->in ? VTX_SEG_ES : (info >> 15) & 7;
-	left = pio->rep ? vcpu->regs[VTX_RCX] & reg_mask(pio->addr_size) : 1;
-	offset = vcpu->regs[pio->in ? VTX_RDI : VTX_RSI] & reg_mask(pio->addr_size);
-	ok = vtx_linear(vcpu, &w, seg, offset, pio->size, pio->in, &gva);
-	pio->gva = gva;
-	if (!left)
-		vtx_retire(vcpu, pio->next_rip);
-	else if (!ok)
-		vtx_queue_exception_error(vcpu, seg == VTX_SEG_SS ? SS_VECTOR :
-					  GP_VECTOR, 0);
-	pio->count = 1;
-	pio->down = w.rflags & X86_EFLAGS_DF;
-	if (left && ok) {
-		/* What the bus might take goes there one by one, as KVM sends it. */
-		bool alone = !pio->in && vtx_bus_has_port(&vcpu->vm->bus, QUAL_PORT(qual));
-		u32 n = alone ? 1 : batch(pio, offset, left, pio->down);
-		u64 low = pio->down ? offset - (n - 1) * pio->size : offset;
-
-		/* The limit may be nearer than the page's end. */
-		if (vtx_linear(vcpu, &w, seg, low, n * pio->size, pio->in, &gva)) {
-			pio->count = n;
-			pio->gva = gva;
-		}
-	}
+	pio->seg = pio->in ? VTX_SEG_ES : (info >> 15) & 7;
+	aimed = aim(vcpu, &w, pio->in ? ~0U : 1);
 	vtx_vcpu_put(vcpu);
-	if (!left || !ok)
+	if (!aimed)
 		return VTX_RESUME;
-
-	r = touch_operand(vcpu, &w);
-	if (r)
-		return string_fault(vcpu, &w, r);
-	if (!pio->in && out_element(vcpu, QUAL_PORT(qual)))
-		return VTX_RESUME;
-	vcpu->pending = VTX_IO_STRING;
-	return to_user(vcpu, qual, pio->count);
+	return pio->in ? ins(vcpu, &w, qual) : outs(vcpu, &w, qual);
 }
 
 static void retire_single(struct vtx_vcpu *vcpu)
@@ -287,31 +296,26 @@ static void retire_single(struct vtx_vcpu *vcpu)
 	vtx_retire(vcpu, pio->next_rip);
 }
 
-static noinline int complete_string(struct vtx_vcpu *vcpu)
+/* What the VMM has left of RCX is stored and retired, never more. */
+static noinline int complete_ins(struct vtx_vcpu *vcpu)
 {
 	const struct vtx_pio *pio = &vcpu->pio;
 	struct vtx_gwalk w;
-	bool moved;
+	bool aimed;
 	int r;
 
 	vtx_vcpu_load(vcpu);
-	moved = vmcs_readl(GUEST_RIP) != pio->rip;
-	if (!moved && pio->in)
-		vtx_gwalk_init(vcpu, &w);
+	vtx_gwalk_init(vcpu, &w);
+	aimed = vmcs_readl(GUEST_RIP) == pio->rip && aim(vcpu, &w, pio->count);
 	vtx_vcpu_put(vcpu);
-	if (moved)
+	if (!aimed)
 		return VTX_RESUME;
-	if (pio->in) {
-		if (pio->down)
-			reverse(vcpu);
-		r = vtx_gva_write(vcpu, &w, pio->gva, vcpu->pio_data,
-				  pio->count * pio->size);
-		if (r)
-			return string_fault(vcpu, &w, r);
-	}
-	vtx_vcpu_load(vcpu);
+	if (pio->down)
+		reverse(vcpu);
+	r = vtx_gva_write(vcpu, &w, pio->gva, vcpu->pio_data, pio->count * pio->size);
+	if (r)
+		return string_fault(vcpu, &w, r);
 	retire_string(vcpu);
-	vtx_vcpu_put(vcpu);
 	return VTX_RESUME;
 }
 
@@ -328,7 +332,7 @@ int vtx_pio_complete(struct vtx_vcpu *vcpu)
 
 	vcpu->pending = VTX_IO_NONE;
 	if (unlikely(!single))
-		return complete_string(vcpu);
+		return complete_ins(vcpu);
 	vtx_vcpu_load(vcpu);
 	if (likely(vmcs_readl(GUEST_RIP) == vcpu->pio.rip))
 		retire_single(vcpu);

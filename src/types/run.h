@@ -18,6 +18,7 @@
  * @count:	elements in the data page
  * @size:	bytes of each
  * @addr_size:	address size in bytes of INS and OUTS
+ * @seg:	segment of their memory operand, enum vtx_seg
  * @in:		IN or INS
  * @rep:	REP prefix
  */
@@ -28,6 +29,7 @@ struct vtx_pio {
 	u32 count;
 	u8 size;
 	u8 addr_size;
+	u8 seg;
 	bool in;
 	bool rep;
 	bool down;

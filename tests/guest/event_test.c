@@ -146,6 +146,30 @@ TEST_F(vm, window_opens_behind_sti_shadow)
 	EXPECT_EQ(CODE + 2, vm_trap(&self->m).ip);
 }
 
+/* SDM: the shadow of STI lasts an instruction or, of a repeated one, a round. */
+TEST_F(vm, window_opens_behind_the_first_round_of_string_io)
+{
+	for (int in = 0; in < 2; in++) {
+		struct kvm_regs regs;
+
+		if (in)
+			vm_start(&self->m, MODE_REAL, sti_rep_insb16);
+		else
+			vm_start(&self->m, MODE_REAL, sti_rep_outsb16);
+		regs = vm_regs(&self->m);
+		/* Two batches of INS by the end of the page. */
+		regs.rsi = regs.rdi = 0x6ffe;
+		regs.rcx = 9;
+		vm_set_regs(&self->m, &regs);
+		self->m.run->request_interrupt_window = 1;
+		ASSERT_EXIT(KVM_EXIT_IO, &self->m);
+		EXPECT_EQ(in ? 2 : 1, self->m.run->io.count);
+		ASSERT_EXIT(KVM_EXIT_IRQ_WINDOW_OPEN, &self->m);
+		EXPECT_EQ(in ? 7 : 8, vm_regs(&self->m).rcx);
+		EXPECT_EQ(CODE + 4, vm_regs(&self->m).rip);
+	}
+}
+
 TEST_F(vm, window_not_asked_for_does_not_open)
 {
 	vm_start(&self->m, MODE_LONG, sti_nops64);

@@ -60,6 +60,29 @@ GUEST rep_insw, 64
 	hlt
 END rep_insw
 
+/* In the shadow of STI, with two batches or more to do. */
+GUEST sti_rep_outsb16, 16
+	mov $0x3f8, %dx
+	sti
+	rep outsb
+	cli
+	hlt
+END sti_rep_outsb16
+
+GUEST sti_rep_insb16, 16
+	mov $0x3f8, %dx
+	sti
+	rep insb
+	cli
+	hlt
+END sti_rep_insb16
+
+GUEST cs_outsb32, 32
+	mov $0x3f8, %edx
+	outsb %cs:(%esi), (%dx)
+	hlt
+END cs_outsb32
+
 GUEST outsb_once, 64
 	mov $0x3f8, %edx
 	outsb

@@ -184,20 +184,6 @@ TEST_F(vm, ioeventfd_takes_all_of_outs)
 	EXPECT_EQ(DATA + 5, vm_regs(&self->m).rsi);
 }
 
-/* Devices elsewhere leave a string in one piece. */
-TEST_F(vm, ioeventfd_of_another_port_leaves_outs_alone)
-{
-	int fd = eventfd(0, EFD_NONBLOCK);
-
-	if (on_kvm())
-		SKIP(return, "KVM sends OUTS one by one");
-	ASSERT_EQ(0, ioeventfd(&self->m, fd, 0x3f9, 1, KVM_IOEVENTFD_FLAG_PIO, 0));
-	start_outsb(&self->m, "abcde", false);
-	ASSERT_OUT(1, &self->m);
-	EXPECT_EQ(5, self->m.run->io.count);
-	ASSERT_EXIT(KVM_EXIT_HLT, &self->m);
-}
-
 TEST_F(vm, ioeventfd_bad_arguments)
 {
 	int fd = eventfd(0, EFD_NONBLOCK);
