@@ -32,12 +32,12 @@
 
 #include <linux/kvm.h>
 #include <linux/kvm_types.h>
+#include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/refcount.h>
 #include <linux/rwsem.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
-#include <linux/xarray.h>
 
 #include <asm/desc_defs.h>
 #include <asm/page_types.h>
@@ -71,8 +71,9 @@ enum vtx_gpr {
  * @mm:		[I] the process that created it; ioctls from others get -EIO
  * @pid:	[I] its id, for reports
  * @lock:	writers of @memmap, creation of vCPUs
- * @vcpus:	[m] by id; written once, before the vCPU's fd exists
+ * @vcpus:	[m] they, by vtx_vcpu.node; joined before the vCPU's fd exists
  * @nr_vcpus:	[m] how many of them
+ * @next_vcpu_id: [m] above the ids of all that there ever were
  * @max_vcpu_ids: [m] their ids are below this, 0: not fixed yet
  * @ept_lock:	see above
  * @memmap:	[m and e to write, either to read] guest-physical memory map
@@ -97,8 +98,9 @@ struct vtx_vm {
 	struct mm_struct *mm;
 	pid_t pid;
 	struct mutex lock;
-	struct xarray vcpus;
+	struct list_head vcpus;
 	unsigned int nr_vcpus;
+	unsigned int next_vcpu_id;
 	unsigned int max_vcpu_ids;
 	spinlock_t ept_lock;
 	struct vtx_memmap memmap;
@@ -154,6 +156,7 @@ struct vtx_mmio;
  * struct vtx_vcpu - one virtual CPU
  * @vm:		[I] its VM
  * @id:		[I] KVM_CREATE_VCPU's argument
+ * @node:	[m] among the VM's vCPUs
  * @mutex:	one ioctl at a time, killable
  * @run:	[I] the run page, shared with the VMM: written by vtx, read once
  * @pio_data:	[I] the page of it with the data of port I/O
@@ -196,6 +199,7 @@ struct vtx_mmio;
 struct vtx_vcpu {
 	struct vtx_vm *vm;
 	unsigned int id;
+	struct list_head node;
 	struct mutex mutex;
 	struct kvm_run *run;
 	void *pio_data;

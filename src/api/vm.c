@@ -46,7 +46,7 @@ static struct vtx_vm *vm_create(void)
 	vm->pid = task_tgid_nr(current);
 	vtx_tsc_vm_init(vm);
 	vtx_clock_init(vm);
-	xa_init_flags(&vm->vcpus, XA_FLAGS_ACCOUNT);
+	INIT_LIST_HEAD(&vm->vcpus);
 	vtx_memory_init(vm);
 	r = vtx_bus_init(&vm->bus);
 	if (r)
@@ -78,13 +78,11 @@ out_vm:
 
 static void vm_destroy(struct vtx_vm *vm)
 {
-	struct vtx_vcpu *vcpu;
-	unsigned long id;
+	struct vtx_vcpu *vcpu, *next;
 
 	vtx_mm_unfollow(vm);
-	xa_for_each(&vm->vcpus, id, vcpu)
+	list_for_each_entry_safe(vcpu, next, &vm->vcpus, node)
 		vtx_vcpu_destroy(vcpu);
-	xa_destroy(&vm->vcpus);
 	vtx_tlb_vm_destroy(&vm->tlb);
 	vtx_ept_destroy(&vm->ept);
 	vtx_bus_destroy(&vm->bus);
@@ -120,6 +118,8 @@ static const struct file_operations vcpu_fops = {
 /* vm->lock held. Return: 0 if there can be a vCPU of this id, or KVM's errno. */
 static int check_vcpu_id(struct vtx_vm *vm, unsigned long id)
 {
+	const struct vtx_vcpu *vcpu;
+
 	if (vm->nr_vcpus >= VTX_MAX_VCPUS)
 		return -EINVAL;
 	/* The first try fixes it. */
@@ -127,7 +127,12 @@ static int check_vcpu_id(struct vtx_vm *vm, unsigned long id)
 		vm->max_vcpu_ids = VTX_MAX_VCPU_IDS;
 	if (id >= vm->max_vcpu_ids)
 		return -EINVAL;
-	return xa_load(&vm->vcpus, id) ? -EEXIST : 0;
+	if (id >= vm->next_vcpu_id)
+		return 0;
+	list_for_each_entry(vcpu, &vm->vcpus, node)
+		if (vcpu->id == id)
+			return -EEXIST;
+	return 0;
 }
 
 static int create_vcpu(struct vtx_vm *vm, unsigned long id)
@@ -146,9 +151,8 @@ static int create_vcpu(struct vtx_vm *vm, unsigned long id)
 	fd = PTR_ERR(vcpu);
 	if (IS_ERR(vcpu))
 		goto out;
-	fd = xa_insert(&vm->vcpus, id, vcpu, GFP_KERNEL_ACCOUNT);
-	if (fd)
-		goto out_vcpu;
+	list_add_tail(&vcpu->node, &vm->vcpus);
+	vm->next_vcpu_id = max_t(unsigned int, vm->next_vcpu_id, id + 1);
 	vtx_msr_filter_new_vcpu(vm);
 	refcount_inc(&vm->users);
 	snprintf(name, sizeof(name), "vtx-vcpu:%lu", id);
@@ -159,8 +163,7 @@ static int create_vcpu(struct vtx_vm *vm, unsigned long id)
 		goto out;
 	vm->nr_vcpus--;
 	refcount_dec(&vm->users);
-	xa_erase(&vm->vcpus, id);
-out_vcpu:
+	list_del(&vcpu->node);
 	vtx_vcpu_destroy(vcpu);
 out:
 	mutex_unlock(&vm->lock);

@@ -129,10 +129,9 @@ static void intercept(struct vtx_vcpu *vcpu, const struct vtx_msr_direct *direct
 static void update_bitmaps(struct vtx_vm *vm, const struct vtx_msr_filter *filter)
 {
 	struct vtx_vcpu *vcpu;
-	unsigned long id;
 	unsigned int i;
 
-	xa_for_each(&vm->vcpus, id, vcpu)
+	list_for_each_entry(vcpu, &vm->vcpus, node)
 		for (i = 0; i < VTX_NR_MSRS_DIRECT; i++)
 			intercept(vcpu, &vtx_msrs_direct[i], filter);
 }
