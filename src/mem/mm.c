@@ -49,8 +49,8 @@ struct hva_range {
 	unsigned long end;
 };
 
-#define NR_ACTIVE	16	/* powers of 2 */
-#define NR_ENDED	16
+#define NR_ACTIVE	16
+#define NR_ENDED	16	/* a power of 2: seq wraps */
 
 /**
  * struct vtx_mm - a process that has VMs

@@ -9,7 +9,7 @@
  * A probe that finds nothing must not cost a mitigation in silence: where the kernel
  * knows what the hook is for and has no hook by the name that is known here, the
  * build stops. What is not said so below stops it by itself: an unknown
- * name, another number of arguments. scripts/check-hooks tries each probe.
+ * name, another number of arguments. scripts/check-hooks tries those with an #error.
  */
 #ifndef _VTX_COMPAT_H
 #define _VTX_COMPAT_H
