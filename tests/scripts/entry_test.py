@@ -35,10 +35,13 @@ class EntryTest(unittest.TestCase):
 
     def features(self, number, place):
         self.write(f"{place}/{NAME}",
-                   f"#define X86_FEATURE_ONE\t( 3*32+{number}) /* one */\n")
+                   f"#define X86_FEATURE_ONE\t( 3*32+{number}) /* one */\n"
+                   f"#define X86_BUG_{number}\tX86_BUG( 1) /* a bug */\n")
 
     def found(self, place):
-        return script().feature_numbers(os.path.join(self.dir, place)).get("ONE")
+        numbers, bugs = script().feature_numbers(os.path.join(self.dir, place))
+        self.assertEqual({str(numbers["ONE"] - 96)}, bugs)
+        return numbers.get("ONE")
 
     def test_two_kernels(self):
         """each of two kernels' headers has its own feature numbers"""
